@@ -1,0 +1,19 @@
+# Shared by the scripts: where tools and builds live, and how to say what happens.
+
+SISE_CACHE=${SISE_CACHE:-$HOME/.cache/sise}
+SISE_TOOLS=${SISE_TOOLS:-$SISE_CACHE/tools}
+export SISE_TOOLS
+
+say() { printf '\n== %s\n' "$*" >&2; }
+
+# One target folder for all clones, so that a second clone builds quickly. Cargo tells fresh from stale by times,
+# which says nothing between two clones: when another clone built last, our own sources are touched and built again.
+use_shared_target() {
+  export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$SISE_CACHE/target}
+  mkdir -p "$CARGO_TARGET_DIR"
+  local owner="$CARGO_TARGET_DIR/.clone"
+  if [ "$(cat "$owner" 2>/dev/null || true)" != "$PWD" ]; then
+    find services tests -name '*.rs' -exec touch {} +
+    printf '%s' "$PWD" > "$owner"
+  fi
+}

@@ -1,0 +1,15 @@
+//! KIS (Korea Investment & Securities): `frame` splits, `kr_…` and `us_…` parse, `control` and `session` speak,
+//! `auth` gets keys.
+
+pub mod control;
+pub mod field;
+pub mod frame;
+pub mod kr_book;
+pub mod kr_trade;
+pub mod parse;
+pub mod registration;
+pub mod session;
+pub mod tr;
+pub mod us;
+pub mod us_book;
+pub mod us_trade;

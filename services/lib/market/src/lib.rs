@@ -1,0 +1,29 @@
+//! The words of sise: what a trade, an order book and a status are, in exact integers and UTC nanoseconds.
+//!
+//! Pure: no async, no I/O, no clock. Wire, bus and store know this vocabulary and not each other.
+
+pub mod book;
+pub mod calendar;
+pub mod decimal;
+pub mod event;
+pub mod instrument;
+pub mod price;
+pub mod quantity;
+pub mod session;
+pub mod status;
+pub mod symbol;
+pub mod time;
+pub mod trade;
+pub mod trade_date;
+pub mod universe;
+
+pub use book::{Level, Levels, OrderBook};
+pub use event::{At, Body, Event, Origin, Stamp};
+pub use instrument::{Market, Source, Tape};
+pub use price::Price;
+pub use quantity::{Quantity, Value};
+pub use session::Session;
+pub use status::{Gap, GapReason, Status};
+pub use symbol::Symbol;
+pub use trade::{AggressorSide, Codes, Trade};
+pub use trade_date::TradeDate;

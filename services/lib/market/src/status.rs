@@ -1,0 +1,85 @@
+//! What is not market data but must be known beside it: links, refusals, silence, gaps.
+
+use crate::instrument::{Tape, words};
+use crate::symbol::Symbol;
+
+words! {
+    /// Why events are missing, or may be.
+    GapReason {
+        /// The connection to the broker was down.
+        Disconnected = "disconnected",
+        /// A received frame or record could not be understood.
+        Refused = "refused",
+        /// The journal could not keep frames (disk full or at its limit).
+        JournalFull = "journal_full",
+        /// Journalled frames were damaged on disk.
+        JournalDamaged = "journal_damaged",
+    }
+}
+
+/// A stretch in which events are missing, or may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// Why.
+    pub reason: GapReason,
+    /// Instrument, if only one is concerned; none = everything on the connection.
+    pub instrument: Option<(Tape, Symbol)>,
+    /// Last moment at which nothing was missing, UTC ns.
+    pub from_ns: i64,
+    /// First moment at which nothing is missing any more, UTC ns; none while the gap is open.
+    pub until_ns: Option<i64>,
+    /// What a person needs to know.
+    pub detail: String,
+}
+
+/// A change in the state of a feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// A connection is up and everything wanted was asked for.
+    LinkUp {
+        /// Confirmed registrations.
+        registered: u32,
+        /// Refused registrations.
+        refused: u32,
+    },
+    /// A connection ended.
+    LinkDown {
+        /// Why, in the broker's or the system's words.
+        reason: String,
+    },
+    /// The broker refused a registration: the symbol is not covered.
+    Refused {
+        /// What was asked for, in the broker's words, for example `H0STCNT0 005930`.
+        registration: String,
+        /// The broker's code, for example `OPSP0008`.
+        code: String,
+        /// The broker's text.
+        text: String,
+    },
+    /// Confirmed registrations deliver nothing at all.
+    Silent {
+        /// The symbols.
+        symbols: Vec<Symbol>,
+        /// Since when, UTC ns.
+        since_ns: i64,
+    },
+    /// A gap opened.
+    GapOpened(Gap),
+    /// A gap ended (its length is known; what was missing may still be missing).
+    GapClosed(Gap),
+}
+
+impl Status {
+    /// The last token of the subject: `status.<market>.<source>.<what>`.
+    #[must_use]
+    pub const fn what(&self) -> &'static str {
+        match self {
+            Self::LinkUp { .. } => "link_up",
+            Self::LinkDown { .. } => "link_down",
+            Self::Refused { .. } => "refused",
+            Self::Silent { .. } => "silent",
+            Self::GapOpened(_) => "gap_opened",
+            Self::GapClosed(_) => "gap_closed",
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The house keeps itself: who may import whom, file sizes, module comments, no float near data.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which of our packages each may import (`services/README.md` draws it). A new edge is a change of architecture.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("market", &[]),
+    ("journal", &[]),
+    ("process", &[]),
+    ("broker", &["market"]),
+    ("bus", &["market"]),
+    ("store", &["market"]),
+    ("cell", &["market", "broker", "journal", "bus", "process"]),
+    ("kis-service", &["market", "broker", "cell", "process"]),
+    ("us-service", &["market", "broker", "cell", "process"]),
+    ("archiver", &["market", "bus", "store", "process"]),
+    ("simulator", &["journal", "process"]),
+    ("clickhouse-embedded", &["process"]),
+    ("sise", &["market", "broker", "journal", "bus", "store", "process"]),
+];
+
+/// Packages between the socket and the column: no float may exist in them.
+const WITHOUT_FLOAT: &[&str] = &["market", "broker", "journal", "bus", "store", "cell", "archiver"];
+
+const MOST_LINES: usize = 500;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("workspace").to_owned()
+}
+
+fn members() -> Vec<String> {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");
+    let list = manifest.split_once("members = [").expect("members").1.split_once(']').expect("end").0;
+    list.split('"').skip(1).step_by(2).map(ToOwned::to_owned).collect()
+}
+
+/// Names that stand before `.workspace` or ` =` in `[dependencies]`; development ones are the tests' own matter.
+fn dependencies(manifest: &str) -> BTreeSet<String> {
+    let Some((_, rest)) = manifest.split_once("\n[dependencies]") else { return BTreeSet::new() };
+    let section = rest.split("\n[").next().unwrap_or_default();
+    section.lines().filter_map(|line| line.split(['.', ' ', '=']).next()).map(ToOwned::to_owned).collect()
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("folder") {
+        let path = entry.expect("entry").path();
+        if path.is_dir() {
+            if !path.ends_with("generated") && !path.ends_with("target") {
+                sources(&path, found);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn all_sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for member in members() {
+        sources(&root().join(member), &mut found);
+    }
+    assert!(found.len() > 50, "only {} files found", found.len());
+    found.into_iter().map(|path| (path.clone(), fs::read_to_string(&path).expect("source"))).collect()
+}
+
+#[test]
+fn imports_keep_to_the_table() {
+    let table: BTreeMap<_, _> = MAY_IMPORT.iter().copied().collect();
+    for member in members().iter().filter(|member| *member != "tests") {
+        let name = member.rsplit('/').next().expect("name");
+        let allowed = table.get(name).unwrap_or_else(|| panic!("{name} is not in the import table"));
+        let manifest = fs::read_to_string(root().join(member).join("Cargo.toml")).expect("manifest");
+        for dependency in dependencies(&manifest) {
+            let ours = table.contains_key(dependency.as_str());
+            assert!(!ours || allowed.contains(&dependency.as_str()), "{name} may not import {dependency}");
+        }
+    }
+}
+
+#[test]
+fn files_can_be_held_in_the_head() {
+    for (path, text) in all_sources() {
+        let lines = text.lines().count();
+        assert!(
+            lines <= MOST_LINES,
+            "{} has {lines} lines, more than {MOST_LINES}: split it",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    for (path, text) in all_sources() {
+        assert!(text.starts_with("//! "), "{} does not begin with a module comment", path.display());
+    }
+}
+
+#[test]
+fn no_float_between_socket_and_column() {
+    for (path, text) in all_sources() {
+        let inside = |name: &&str| path.components().any(|part| part.as_os_str() == **name);
+        let in_source = path.components().any(|part| part.as_os_str() == "src");
+        if !in_source || !WITHOUT_FLOAT.iter().any(|name| inside(&name)) {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            let float = ["f32", "f64"].iter().any(|word| {
+                code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|token| token == *word)
+            });
+            // A duration for a histogram is no price.
+            assert!(!float || code.contains("as_secs_f64"), "{}:{}: a float", path.display(), number + 1);
+        }
+    }
+}

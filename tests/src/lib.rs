@@ -1,0 +1,1 @@
+//! The whole-road tests live in `it/`.

@@ -1,7 +1,9 @@
 //! KIS (Korea Investment & Securities): `frame` splits, `kr_…` and `us_…` parse, `control` and `session` speak,
-//! `auth` gets keys.
+//! `auth` gets keys, `feed` puts them together.
 
+pub mod auth;
 pub mod control;
+pub mod feed;
 pub mod field;
 pub mod frame;
 pub mod kr_book;

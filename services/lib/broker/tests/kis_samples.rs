@@ -1,6 +1,8 @@
 //! Every published KIS frame parses or is refused for the documented reason, and the arithmetic that ties the
 //! fields together holds on all of them.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may fail")]
+
 use broker::feed::{FrameParser, Item, Refusal};
 use broker::kis::parse::KisParser;
 use market::calendar::Calendar;

@@ -1,0 +1,256 @@
+//! Payload to event, refusing what cannot be.
+//!
+//! Fields that this version does not know are ignored; values that would change the meaning are errors: a payload
+//! that is refused is set aside with its reason and can be read again by a newer version.
+
+use market::symbol::SymbolError;
+use market::trade::ImpossibleTrade;
+use market::{
+    At, Body, Codes, Event, Gap, Level, Levels, Market, OrderBook, Price, Quantity, Stamp, Status, Symbol,
+    Tape, Trade, TradeDate, Value,
+};
+use prost::Message as _;
+
+use crate::generated as proto;
+use crate::words;
+
+/// Why a payload is no event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Not a protobuf message, or cut.
+    #[error("not an event payload: {problem}")]
+    Malformed {
+        /// What the protobuf reader says.
+        problem: String,
+    },
+    /// Neither trade, order book nor status: of a newer version, or no event at all.
+    #[error("event without a known body")]
+    NoBody,
+    /// A status of no known kind: of a newer version.
+    #[error("status of no known kind")]
+    NoStatus,
+    /// Something needed is absent.
+    #[error("{field} is missing")]
+    Missing {
+        /// The field as spelled in `proto/`.
+        field: &'static str,
+    },
+    /// A value of an enum that this version does not know.
+    #[error("{field} has the unknown value {value}")]
+    UnknownValue {
+        /// The field as spelled in `proto/`.
+        field: &'static str,
+        /// The number on the wire.
+        value: i32,
+    },
+    /// A number below zero where there is none.
+    #[error("{field} is negative: {value}")]
+    Negative {
+        /// The field as spelled in `proto/`.
+        field: &'static str,
+        /// The number on the wire.
+        value: i64,
+    },
+    /// A text that is no symbol.
+    #[error(transparent)]
+    Symbol(#[from] SymbolError),
+    /// A trade date outside 0 to 65535.
+    #[error("trade_date is no day: {days}")]
+    TradeDate {
+        /// Days since 1970-01-01 on the wire.
+        days: u32,
+    },
+    /// A tape of another market than the event's.
+    #[error("tape {tape} is not of market {market}")]
+    TapeOfOtherMarket {
+        /// The tape.
+        tape: Tape,
+        /// The market of the event.
+        market: Market,
+    },
+    /// Session codes that are not printable ASCII or too long.
+    #[error("session_codes are not at most 23 printable ASCII bytes: {text:?}")]
+    SessionCodes {
+        /// The text on the wire, cut after 40 characters.
+        text: String,
+    },
+    /// A trade that cannot be.
+    #[error(transparent)]
+    Trade(#[from] ImpossibleTrade),
+    /// More levels than brokers send.
+    #[error("{field} has {levels} levels, more than 10")]
+    TooManyLevels {
+        /// The field as spelled in `proto/`.
+        field: &'static str,
+        /// How many there are.
+        levels: usize,
+    },
+    /// Prices and quantities that do not pair up.
+    #[error("{field} has {prices} prices and {quantities} quantities")]
+    UnevenLevels {
+        /// The field of the prices as spelled in `proto/`.
+        field: &'static str,
+        /// How many prices.
+        prices: usize,
+        /// How many quantities.
+        quantities: usize,
+    },
+}
+
+/// Reads one payload.
+///
+/// # Errors
+/// [`DecodeError`] for everything that no publisher of ours writes.
+pub fn decode(payload: &[u8]) -> Result<Event, DecodeError> {
+    let message = proto::Event::decode(payload)
+        .map_err(|error| DecodeError::Malformed { problem: error.to_string() })?;
+    from_proto(message)
+}
+
+fn from_proto(message: proto::Event) -> Result<Event, DecodeError> {
+    let stamp = Stamp {
+        market: words::market_from_proto(message.market)?,
+        source: words::source_from_proto(message.source)?,
+        received_ns: message.received_ns,
+        connection_id: message.connection_id,
+        frame_sequence: message.frame_sequence,
+        record_index: message.record_index,
+        origin: words::origin_from_proto(message.origin)?,
+    };
+    let body = match message.body.as_ref().ok_or(DecodeError::NoBody)? {
+        proto::event::Body::Trade(body) => Body::Trade(trade(at(&message, stamp.market)?, body)?),
+        proto::event::Body::OrderBook(body) => {
+            Body::OrderBook(order_book(at(&message, stamp.market)?, body)?)
+        }
+        proto::event::Body::Status(body) => Body::Status(status(&message, body, stamp.market)?),
+    };
+    Ok(Event { stamp, body })
+}
+
+fn at(message: &proto::Event, market: Market) -> Result<At, DecodeError> {
+    let days = message.trade_date.ok_or(DecodeError::Missing { field: "trade_date" })?;
+    let trade_date = i32::try_from(days).ok().and_then(TradeDate::from_days_since_epoch);
+    Ok(At {
+        tape: tape(message.tape, market)?,
+        symbol: Symbol::parse(&message.symbol)?,
+        trade_date: trade_date.ok_or(DecodeError::TradeDate { days })?,
+        exchange_ns: message.exchange_ns,
+    })
+}
+
+fn trade(at: At, body: &proto::Trade) -> Result<Trade, DecodeError> {
+    let trade = Trade {
+        at,
+        price: price("price", body.price)?,
+        quantity: quantity("quantity", body.quantity)?,
+        aggressor_side: words::aggressor_side_from_proto(body.aggressor_side)?,
+        cumulative_volume: quantity("cumulative_volume", body.cumulative_volume)?,
+        cumulative_value: value("cumulative_value", body.cumulative_value)?,
+        cumulative_value_step: value("cumulative_value_step", body.cumulative_value_step)?,
+        best_ask: body.best_ask.map(|units| price("best_ask", units)).transpose()?,
+        best_bid: body.best_bid.map(|units| price("best_bid", units)).transpose()?,
+        session: words::session_from_proto(body.session)?,
+        session_codes: codes(&body.session_codes)?,
+        halted: body.halted,
+    };
+    Ok(trade.checked()?)
+}
+
+fn order_book(at: At, body: &proto::OrderBook) -> Result<OrderBook, DecodeError> {
+    Ok(OrderBook {
+        at,
+        asks: levels(["ask_prices", "ask_quantities"], &body.ask_prices, &body.ask_quantities)?,
+        bids: levels(["bid_prices", "bid_quantities"], &body.bid_prices, &body.bid_quantities)?,
+        total_ask_quantity: quantity("total_ask_quantity", body.total_ask_quantity)?,
+        total_bid_quantity: quantity("total_bid_quantity", body.total_bid_quantity)?,
+        expected_price: body.expected_price.map(|units| price("expected_price", units)).transpose()?,
+        expected_quantity: quantity("expected_quantity", body.expected_quantity)?,
+        cumulative_volume: body
+            .cumulative_volume
+            .map(|units| quantity("cumulative_volume", units))
+            .transpose()?,
+        session: words::session_from_proto(body.session)?,
+        session_codes: codes(&body.session_codes)?,
+    })
+}
+
+fn levels(fields: [&'static str; 2], prices: &[i64], quantities: &[i64]) -> Result<Levels, DecodeError> {
+    if prices.len() != quantities.len() {
+        let (prices, quantities) = (prices.len(), quantities.len());
+        return Err(DecodeError::UnevenLevels { field: fields[0], prices, quantities });
+    }
+    let mut side = [Level::default(); Levels::MAX];
+    let too_many = DecodeError::TooManyLevels { field: fields[0], levels: prices.len() };
+    let slots = side.get_mut(..prices.len()).ok_or(too_many.clone())?;
+    for (slot, (units, shares)) in slots.iter_mut().zip(prices.iter().zip(quantities)) {
+        *slot = Level { price: price(fields[0], *units)?, quantity: quantity(fields[1], *shares)? };
+    }
+    Levels::collect(side).ok_or(too_many)
+}
+
+fn status(message: &proto::Event, body: &proto::Status, market: Market) -> Result<Status, DecodeError> {
+    use proto::status::What;
+    Ok(match body.what.as_ref().ok_or(DecodeError::NoStatus)? {
+        What::LinkUp(proto::LinkUp { registered, refused }) => {
+            Status::LinkUp { registered: *registered, refused: *refused }
+        }
+        What::LinkDown(proto::LinkDown { reason }) => Status::LinkDown { reason: reason.clone() },
+        What::Refused(proto::Refused { registration, code, text }) => {
+            Status::Refused { registration: registration.clone(), code: code.clone(), text: text.clone() }
+        }
+        What::Silent(proto::Silent { symbols, since_ns }) => Status::Silent {
+            symbols: symbols.iter().map(|text| Symbol::parse(text)).collect::<Result<_, _>>()?,
+            since_ns: *since_ns,
+        },
+        What::GapOpened(body) => Status::GapOpened(gap(message, body, market)?),
+        What::GapClosed(body) => Status::GapClosed(gap(message, body, market)?),
+    })
+}
+
+fn gap(message: &proto::Event, body: &proto::Gap, market: Market) -> Result<Gap, DecodeError> {
+    let instrument = if message.symbol.is_empty() && message.tape == 0 {
+        None
+    } else {
+        Some((tape(message.tape, market)?, Symbol::parse(&message.symbol)?))
+    };
+    Ok(Gap {
+        reason: words::gap_reason_from_proto(body.reason)?,
+        instrument,
+        from_ns: body.from_ns,
+        until_ns: body.until_ns,
+        detail: body.detail.clone(),
+    })
+}
+
+fn units(field: &'static str, units: i64) -> Result<i64, DecodeError> {
+    if units < 0 { Err(DecodeError::Negative { field, value: units }) } else { Ok(units) }
+}
+
+fn price(field: &'static str, value: i64) -> Result<Price, DecodeError> {
+    units(field, value).map(Price::from_units)
+}
+
+fn quantity(field: &'static str, value: i64) -> Result<Quantity, DecodeError> {
+    units(field, value).map(Quantity::from_units)
+}
+
+fn value(field: &'static str, value: i64) -> Result<Value, DecodeError> {
+    units(field, value).map(Value::from_units)
+}
+
+fn codes(text: &str) -> Result<Codes, DecodeError> {
+    let codes = Codes::from_text(text);
+    if codes.as_str() == text {
+        Ok(codes)
+    } else {
+        Err(DecodeError::SessionCodes { text: text.chars().take(40).collect() })
+    }
+}
+
+fn tape(number: i32, market: Market) -> Result<Tape, DecodeError> {
+    let tape = words::tape_from_proto(number)?;
+    if tape.market() == market { Ok(tape) } else { Err(DecodeError::TapeOfOtherMarket { tape, market }) }
+}
+
+#[cfg(test)]
+mod tests;

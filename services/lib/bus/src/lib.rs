@@ -1,0 +1,39 @@
+//! Between the services: events as protobuf payloads on durable JetStream subjects.
+//!
+//! The way out: [`subject`] (event to address), [`to_proto`] (event to bytes), [`publisher`] (bytes to JetStream, each
+//! acknowledged). The way in: [`consumer`] (a durable to batches), [`delivery`] (one message and its acknowledgement),
+//! [`from_proto`] (bytes to event, refusing what cannot be), [`tap`] (a look at a subject, without a promise). Beside
+//! them [`topology`] (streams and durables as data, compared with the server and applied), [`connect`] (a connection
+//! that never gives up) and [`delimited`] (events in a file or a pipe).
+//!
+//! What is absent: a broker, a database, a journal. No prost type leaves this crate.
+
+pub mod connect;
+pub mod consumer;
+pub mod delimited;
+pub mod delivery;
+pub mod from_proto;
+pub mod publisher;
+pub mod subject;
+pub mod tap;
+pub mod to_proto;
+pub mod topology;
+
+mod generated;
+mod words;
+
+#[cfg(test)]
+mod samples;
+
+pub use async_nats::jetstream::{Context, new as jetstream};
+pub use async_nats::{Client, Subject};
+pub use connect::{ConnectError, NatsSettings, Password, connect, connected};
+pub use consumer::{BatchLimits, ConsumeError, Consumer, DurableState, StreamState, stream_state};
+pub use delimited::{decode_delimited, encode_delimited};
+pub use delivery::{AckError, Delivery};
+pub use from_proto::{DecodeError, decode};
+pub use publisher::{DrainError, Outgoing, PublishError, Publisher};
+pub use subject::{deadletter_of, deadletter_subject, stream_name, subject};
+pub use tap::Tap;
+pub use to_proto::encode;
+pub use topology::Topology;

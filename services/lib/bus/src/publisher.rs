@@ -1,0 +1,372 @@
+//! Messages to JetStream: each with its id, pipelined, and forgotten only when the server has stored it.
+//!
+//! At most a window of messages is unacknowledged. What fails or is not answered is sent again with the same id, and
+//! everything behind it too, in order: the server drops those it has (within its duplicate window; the archive drops
+//! the rest). When the connection breaks a new one is made, so that nothing can overtake. A publisher never gives up:
+//! what stands in the way is logged once, counted, and tried again with a growing pause.
+
+mod session;
+mod trouble;
+mod window;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use async_nats::Subject;
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use market::Event;
+use metrics::{Counter, Histogram};
+
+use self::session::{Reply, Session};
+pub use self::trouble::Trouble;
+use self::window::Window;
+use crate::connect::{ConnectError, NatsSettings, backoff};
+
+/// A message to publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The subject; a stream must take it.
+    pub subject: Subject,
+    /// The id by which two copies are known as one message.
+    pub message_id: String,
+    /// More headers; line ends in a value become spaces.
+    pub headers: Vec<(&'static str, String)>,
+    /// The payload.
+    pub payload: Bytes,
+}
+
+impl Outgoing {
+    /// A message without further headers.
+    pub fn new(
+        subject: impl Into<Subject>,
+        message_id: impl Into<String>,
+        payload: impl Into<Bytes>,
+    ) -> Self {
+        Self {
+            subject: subject.into(),
+            message_id: message_id.into(),
+            headers: Vec::new(),
+            payload: payload.into(),
+        }
+    }
+
+    /// The message of an event.
+    #[must_use]
+    pub fn event(event: &Event) -> Self {
+        Self::new(crate::subject::subject(event), event.message_id(), crate::to_proto::encode(event))
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// About what the message needs on the wire and in memory, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+        // Protocol, reply subject and the name of the id header.
+        self.subject.len() + self.message_id.len() + headers + self.payload.len() + 128
+    }
+}
+
+/// A message that can never be published; it is handed back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// No subject: empty tokens, white space or wildcards.
+    #[error("not a subject to publish to: {:?}", outgoing.subject.as_str())]
+    Subject {
+        /// The message.
+        outgoing: Box<Outgoing>,
+    },
+    /// More than a server takes.
+    #[error("message of {} bytes on {:?} is above {MAX_MESSAGE} bytes", outgoing.size(), outgoing.subject.as_str())]
+    TooLarge {
+        /// The message.
+        outgoing: Box<Outgoing>,
+    },
+}
+
+/// The largest message in bytes, headers included: `max_payload` in `nats/server.conf` (1 MiB).
+pub const MAX_MESSAGE: usize = 1 << 20;
+
+/// What was left when the time was over.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{left} messages are not acknowledged: {trouble}", trouble = trouble.as_ref().map_or("time is over".into(), ToString::to_string))]
+pub struct DrainError {
+    /// How many messages.
+    pub left: usize,
+    /// What stands in the way, if known.
+    pub trouble: Option<Trouble>,
+}
+
+type Opening = Pin<Box<dyn Future<Output = Result<Session, ConnectError>> + Send>>;
+
+/// A publisher: one connection of its own, one window. `T` travels with each message, for example its journal position.
+pub struct Publisher<T> {
+    settings: NatsSettings,
+    service: String,
+    ack_timeout: Duration,
+    window: Window<T>,
+    session: Option<Session>,
+    opening: Option<Opening>,
+    /// Counts the sendings of the window: an answer of an earlier one is no news when it is bad.
+    round: u64,
+    /// Failures since the front of the window last moved.
+    failures: usize,
+    /// Nothing is sent until then.
+    paused: Option<Instant>,
+    /// What stands in the way, and the front of the window when it came.
+    trouble: Option<(Trouble, u64)>,
+    metrics: Metrics,
+}
+
+struct Metrics {
+    published: Counter,
+    acknowledged: Counter,
+    duplicates: Counter,
+    ack_seconds: Histogram,
+}
+
+impl<T: Copy + Send> Publisher<T> {
+    /// A publisher of `service`. Connects when it is first used, and waits for a server that is away.
+    ///
+    /// # Errors
+    /// [`ConnectError`] when the settings cannot be meant.
+    pub fn new(settings: &NatsSettings, service: &str) -> Result<Self, ConnectError> {
+        settings.check()?;
+        Ok(Self {
+            settings: settings.clone(),
+            service: service.to_owned(),
+            ack_timeout: Duration::from_millis(settings.ack_timeout_ms),
+            window: Window::new(),
+            session: None,
+            opening: None,
+            round: 0,
+            failures: 0,
+            paused: None,
+            trouble: None,
+            metrics: Metrics {
+                published: metrics::counter!("bus_published_total"),
+                acknowledged: metrics::counter!("bus_acknowledged_total"),
+                duplicates: metrics::counter!("bus_duplicates_total"),
+                ack_seconds: metrics::histogram!("bus_ack_seconds"),
+            },
+        })
+    }
+
+    /// Hands a message over; waits while the window is full. Dropped before it is done, it has taken nothing.
+    ///
+    /// # Errors
+    /// [`PublishError`] for a message that no server would ever take; everything else is tried until it succeeds.
+    pub async fn publish(&mut self, outgoing: Outgoing, tag: T) -> Result<(), PublishError> {
+        if !outgoing.subject.is_valid() || outgoing.subject.contains(['*', '>']) {
+            return Err(PublishError::Subject { outgoing: Box::new(outgoing) });
+        }
+        if outgoing.size() > MAX_MESSAGE {
+            return Err(PublishError::TooLarge { outgoing: Box::new(outgoing) });
+        }
+        while !self.has_room() {
+            self.step().await;
+        }
+        self.window.push(outgoing, tag);
+        // No waiting from here on: what the connection does not take now goes with the next step.
+        if let Some(Err(trouble)) = self.send().now_or_never() {
+            self.failed(trouble);
+        }
+        self.take_replies();
+        Ok(())
+    }
+
+    /// Whether [`Publisher::publish`] would take a message without waiting.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.window.messages() < self.settings.window_messages
+            && self.window.bytes() < self.settings.window_bytes
+    }
+
+    /// The tag up to which every message is stored; none until the first is.
+    #[must_use]
+    pub fn acknowledged(&self) -> Option<T> {
+        self.window.acknowledged()
+    }
+
+    /// How many messages are not known to be stored.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.window.messages()
+    }
+
+    /// What stands in the way, if anything.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&Trouble> {
+        self.trouble.as_ref().map(|(trouble, _)| trouble)
+    }
+
+    /// Works until more is acknowledged than before; with nothing in flight it keeps the connection and never returns.
+    /// Safe to drop: made for `select!` beside the source of messages.
+    pub async fn progress(&mut self) {
+        let before = self.window.front();
+        while self.window.front() == before {
+            self.step().await;
+        }
+    }
+
+    /// Waits until everything is acknowledged, at most until `deadline`.
+    ///
+    /// # Errors
+    /// [`DrainError`] with what is left; it stays in the window.
+    pub async fn drain(&mut self, deadline: tokio::time::Instant) -> Result<(), DrainError> {
+        while self.window.messages() > 0 {
+            if tokio::time::timeout_at(deadline, self.step()).await.is_err() {
+                let trouble = self.trouble().cloned();
+                return Err(DrainError { left: self.window.messages(), trouble });
+            }
+        }
+        Ok(())
+    }
+
+    /// One wait and what comes of it. Safe to drop at any moment: all state is in `self`.
+    async fn step(&mut self) {
+        let Some(session) = &self.session else { return self.open().await };
+        let (down, timeout, paused) = (session.down.clone(), self.ack_timeout, self.paused);
+        let sent = tokio::select! {
+            biased;
+            sent = self.send() => sent,
+            () = down.cancelled() => Err(lost()),
+            // The connection takes nothing: the server is stalled.
+            () = tokio::time::sleep(timeout) => Err(Trouble::Timeout),
+        };
+        if let Err(trouble) = sent {
+            return self.failed(trouble);
+        }
+        let oldest = self.window.oldest_sent().map(|sent| sent + timeout);
+        let Some(session) = &mut self.session else { return };
+        tokio::select! {
+            reply = session.reply() => match reply {
+                Some(reply) => {
+                    self.book(reply);
+                    self.take_replies();
+                }
+                None => self.failed(lost()),
+            },
+            () = down.cancelled() => self.failed(lost()),
+            () = until(oldest), if paused.is_none() => self.failed(Trouble::Timeout),
+            () = until(paused), if paused.is_some() => self.send_again(),
+        }
+    }
+
+    /// Makes a connection, after a pause when the last attempts failed.
+    async fn open(&mut self) {
+        let opening = self.opening.get_or_insert_with(|| {
+            let (settings, service, wait) =
+                (self.settings.clone(), self.service.clone(), backoff(self.failures));
+            Box::pin(async move {
+                tokio::time::sleep(wait).await;
+                Session::open(&settings, &service).await
+            })
+        });
+        let opened = opening.await;
+        self.opening = None;
+        match opened {
+            Ok(session) => {
+                self.session = Some(session);
+                self.send_again();
+                if let Some((Trouble::Disconnected { .. } | Trouble::Credentials, _)) = self.trouble {
+                    self.recovered();
+                }
+            }
+            Err(ConnectError::Credentials { .. }) => self.failed(Trouble::Credentials),
+            Err(error) => self.failed(Trouble::Disconnected { problem: error.to_string() }),
+        }
+    }
+
+    /// Sends what is to be sent. Safe to drop: a message is marked as sent when the connection has it.
+    async fn send(&mut self) -> Result<(), Trouble> {
+        let (Some(session), None) = (&self.session, self.paused) else { return Ok(()) };
+        while let Some((number, outgoing)) = self.window.to_send() {
+            session.send(self.round, number, outgoing).await?;
+            self.window.sent(Instant::now());
+            self.metrics.published.increment(1);
+        }
+        Ok(())
+    }
+
+    fn take_replies(&mut self) {
+        while let Some(reply) = self.session.as_mut().and_then(Session::reply_now) {
+            self.book(reply);
+        }
+    }
+
+    fn book(&mut self, reply: Reply) {
+        match reply.outcome {
+            Ok(duplicate) => {
+                let Some(sent) = self.window.stored(reply.number) else { return };
+                self.metrics.ack_seconds.record(sent.elapsed());
+                self.metrics.acknowledged.increment(1);
+                self.metrics.duplicates.increment(u64::from(duplicate));
+                if self.failures > 0
+                    && self.trouble.as_ref().is_none_or(|(_, front)| self.window.front() > *front)
+                {
+                    self.failures = 0;
+                    self.recovered();
+                }
+            }
+            // One pause a round; what was sent before the last pause has been sent again since.
+            Err(trouble) if reply.round == self.round && self.paused.is_none() => self.failed(trouble),
+            Err(_) => {}
+        }
+    }
+
+    /// Notes what stands in the way and pauses; a broken connection is left.
+    fn failed(&mut self, trouble: Trouble) {
+        if trouble.of_the_connection() {
+            self.session = None;
+        }
+        self.failures += 1;
+        self.paused = Some(Instant::now() + backoff(self.failures));
+        metrics::counter!("bus_publish_trouble_total", "reason" => trouble.reason()).increment(1);
+        if self.trouble.as_ref().is_none_or(|(known, _)| *known != trouble) {
+            let (service, reason, in_flight) = (&self.service, trouble.reason(), self.window.messages());
+            if trouble.needs_a_person() {
+                tracing::error!(service, reason, in_flight, error = %trouble, "publishing stands still");
+            } else {
+                tracing::warn!(service, reason, in_flight, error = %trouble, "publishing stands still");
+            }
+        }
+        self.trouble = Some((trouble, self.window.front()));
+    }
+
+    /// After a pause or on a new connection: everything unacknowledged goes again, in order, as a new round.
+    fn send_again(&mut self) {
+        self.paused = None;
+        self.round += 1;
+        let under_way = self.window.rewind();
+        let reason = self.trouble().map_or("none", Trouble::reason);
+        if under_way > 0 {
+            metrics::counter!("bus_publish_retried_total", "reason" => reason).increment(under_way);
+        }
+    }
+
+    fn recovered(&mut self) {
+        if self.trouble.take().is_some() {
+            tracing::info!(service = self.service, in_flight = self.window.messages(), "publishing goes on");
+        }
+    }
+}
+
+fn lost() -> Trouble {
+    Trouble::Disconnected { problem: "connection lost".into() }
+}
+
+/// Waits until the instant; for ever without one.
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
+}

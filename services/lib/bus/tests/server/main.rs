@@ -1,0 +1,10 @@
+//! The bus against a real nats-server, whose path stands in `SISE_NATS_SERVER`: one program for all, since linking is
+//! what takes time. Each test has a server, a port and a folder of its own.
+
+mod consume;
+mod permissions;
+mod publish;
+mod speed;
+mod streams;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,136 @@
+//! `nats/server.conf` and `nats/permissions.conf`: each service can do its work and nothing of another's.
+
+use std::time::Duration;
+
+use bus::publisher::Trouble;
+use bus::{BatchLimits, Consumer, NatsSettings, Outgoing, Password, Publisher, Topology};
+use tokio::time::Instant;
+
+use crate::support::{LIMIT, NatsServer, program, repository};
+
+async fn with_streams() -> NatsServer {
+    let server = NatsServer::start_with_users().await;
+    let topology = Topology::load(&server.settings()).expect("topology");
+    bus::topology::apply(&server.context("sise").await, &topology).await.expect("sise makes the streams");
+    server
+}
+
+/// Whether `service` gets a message on `subject` stored.
+async fn may_publish(server: &NatsServer, service: &str, subject: &str) -> bool {
+    // A refusal has no answer: one second is long for a permitted message.
+    let settings = NatsSettings { ack_timeout_ms: 5_000, ..server.settings() };
+    let mut publisher = Publisher::new(&settings, service).expect("publisher");
+    publisher.publish(Outgoing::new(subject, format!("{service} {subject}"), "x"), ()).await.expect("taken");
+    publisher.drain(Instant::now() + Duration::from_secs(1)).await.is_ok()
+}
+
+#[test]
+fn the_server_takes_the_configuration() {
+    let folder = tempfile::tempdir().expect("folder");
+    let config = repository().join("nats/server.conf");
+    let check = program(folder.path()).arg("-t").arg("-c").arg(&config).output().expect("nats-server");
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+    // A password that is not there is an error, not an open door.
+    let mut without = program(folder.path());
+    without.env_remove("SISE__NATS__PASSWORDS__ARCHIVER").arg("-t").arg("-c").arg(&config);
+    let check = without.output().expect("nats-server");
+    assert!(!check.status.success());
+    assert!(String::from_utf8_lossy(&check.stderr).contains("SISE__NATS__PASSWORDS__ARCHIVER"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_publishes_its_own_subjects_only() {
+    let server = with_streams().await;
+    for (service, own, other) in [
+        (
+            "kis-service",
+            [
+                "ticker.kr.kis.005930.krx",
+                "orderbook.kr.kis.005930.nxt",
+                "status.kr.kis.link_up",
+                "deadletter.kr.kis.frame",
+            ],
+            ["ticker.kr.kiwoom.005930.krx", "ticker.us.kis.AAPL.us", "deadletter.kr.kiwoom.event"],
+        ),
+        (
+            "us-service",
+            [
+                "ticker.us.kis.AAPL.us",
+                "orderbook.us.kis.BRK/B.us",
+                "status.us.kis.link_up",
+                "deadletter.us.kis.frame",
+            ],
+            ["ticker.kr.kis.005930.krx", "status.kr.kis.link_up", "recovered.ticker.us.kis.AAPL.us"],
+        ),
+        (
+            "kiwoom-service",
+            [
+                "ticker.kr.kiwoom.005930.krx",
+                "orderbook.kr.kiwoom.005930.nxt",
+                "status.kr.kiwoom.link_up",
+                "deadletter.kr.kiwoom.frame",
+            ],
+            ["ticker.kr.kis.005930.krx", "orderbook.kr.kis.005930.krx", "status.kr.kis.link_up"],
+        ),
+    ] {
+        for subject in own {
+            assert!(may_publish(&server, service, subject).await, "{service} must publish {subject}");
+        }
+        for subject in other {
+            assert!(!may_publish(&server, service, subject).await, "{service} must not publish {subject}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_publish_no_event() {
+    let server = with_streams().await;
+    for service in ["archiver", "gateway", "sise", "observer"] {
+        assert!(!may_publish(&server, service, "ticker.kr.kis.005930.krx").await, "{service}");
+    }
+    assert!(may_publish(&server, "archiver", "deadletter.kr.kis.event").await);
+    let sise = server.context("sise").await;
+    assert_eq!(bus::stream_state(&sise, "TICKER_KR_KIS").await.expect("state").messages, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_archiver_reads_acknowledges_and_looks() {
+    let server = with_streams().await;
+    assert!(may_publish(&server, "kis-service", "status.kr.kis.link_up").await);
+    let context = server.context("archiver").await;
+    let mut consumer = Consumer::open(&context, "STATUS", "archiver").await.expect("consumer");
+    let limits = BatchLimits { messages: 1, bytes: 1 << 20, wait: LIMIT };
+    let deliveries = consumer.batch(limits).await.expect("batch");
+    assert_eq!(deliveries.len(), 1);
+    deliveries[0].in_progress().await.expect("said");
+    deliveries[0].ack().await.expect("acknowledged");
+    crate::support::until("the acknowledgement has come", || async {
+        consumer.durable_state().await.expect("state").ack_floor == 1
+    })
+    .await;
+    assert_eq!(consumer.stream_state().await.expect("state").last_sequence, 1);
+    // Streams and durables are not its business.
+    assert!(context.delete_stream("STATUS").await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_observer_sees_what_passes() {
+    let server = with_streams().await;
+    let context = server.context("observer").await;
+    let mut tap = bus::Tap::open(&context.client(), "ticker.kr.kis.>").await.expect("tap");
+    context.client().flush().await.expect("subscribed");
+    assert!(may_publish(&server, "kis-service", "ticker.kr.kis.005930.krx").await);
+    let passing = tokio::time::timeout(LIMIT, tap.next()).await.expect("in time").expect("message");
+    assert_eq!(passing.subject, "ticker.kr.kis.005930.krx");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_told() {
+    let server = with_streams().await;
+    let settings =
+        NatsSettings { user: "kis-service".into(), password: Password::new("wrong"), ..server.settings() };
+    let mut publisher = Publisher::new(&settings, "kis-service").expect("publisher");
+    publisher.publish(Outgoing::new("ticker.kr.kis.x.krx", "id", "x"), ()).await.expect("taken");
+    let error = publisher.drain(Instant::now() + Duration::from_secs(2)).await.expect_err("refused");
+    assert_eq!((error.left, error.trouble), (1, Some(Trouble::Credentials)));
+}

@@ -1,0 +1,152 @@
+//! Nothing is forgotten before it is stored, whatever the server does.
+
+use std::time::Duration;
+
+use bus::publisher::{MAX_MESSAGE, Trouble};
+use bus::{Context, Outgoing, PublishError, Publisher, Topology, stream_state};
+use tokio::time::{Instant, timeout};
+
+use crate::support::{LIMIT, NatsServer, Proxy, settings, until};
+
+fn message(number: u64) -> Outgoing {
+    Outgoing::new("ticker.kr.kis.005930.krx", format!("id-{number}"), number.to_string())
+}
+
+async fn messages(context: &Context, stream: &str) -> u64 {
+    stream_state(context, stream).await.expect("state").messages
+}
+
+/// The payloads of a stream, as numbers.
+async fn stored(context: &Context, stream: &str) -> Vec<u64> {
+    let state = stream_state(context, stream).await.expect("state");
+    let stream = context.get_stream(stream).await.expect("stream");
+    let mut numbers = Vec::new();
+    for sequence in state.first_sequence..=state.last_sequence {
+        let message = stream.direct_get(sequence).await.expect("message");
+        numbers.push(std::str::from_utf8(&message.payload).expect("text").parse().expect("number"));
+    }
+    numbers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answered_timeout_though_stored_leaves_one_message() {
+    let server = NatsServer::start().await.with_streams().await;
+    let proxy = Proxy::start(server.port()).await;
+    let context = server.context("sise").await;
+    let settings = bus::NatsSettings { ack_timeout_ms: 200, ..settings(proxy.port()) };
+    let mut publisher = Publisher::new(&settings, "kis-service").expect("publisher");
+    publisher.publish(message(1), 1_u64).await.expect("taken");
+    timeout(LIMIT, publisher.progress()).await.expect("acknowledged");
+
+    proxy.swallow(true);
+    publisher.publish(message(2), 2).await.expect("taken");
+    let error = publisher.drain(Instant::now() + Duration::from_millis(500)).await.expect_err("no answer");
+    assert_eq!(error.left, 1);
+    assert_eq!(publisher.acknowledged(), Some(1));
+    assert_eq!(messages(&context, "TICKER_KR_KIS").await, 2, "stored though not answered");
+
+    proxy.swallow(false);
+    publisher.drain(Instant::now() + LIMIT).await.expect("drained");
+    assert_eq!(publisher.acknowledged(), Some(2));
+    assert_eq!(stored(&context, "TICKER_KR_KIS").await, [1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_server_costs_neither_messages_nor_order() {
+    const MESSAGES: u64 = 20_000;
+    let mut server = NatsServer::start().await.with_streams().await;
+    let settings = server.settings();
+    let publishing = tokio::spawn(async move {
+        let mut publisher = Publisher::new(&settings, "kis-service").expect("publisher");
+        for number in 0..MESSAGES {
+            publisher.publish(message(number), number).await.expect("taken");
+            if number % 100 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        publisher.drain(Instant::now() + LIMIT).await.expect("drained");
+        publisher.acknowledged()
+    });
+    for part in 1..=3 {
+        let context = server.context("sise").await;
+        until("a part is stored", || async {
+            // A server that was just started may not answer yet.
+            let state = stream_state(&context, "TICKER_KR_KIS").await;
+            state.is_ok_and(|state| state.messages > part * MESSAGES / 5)
+        })
+        .await;
+        server.kill();
+        server.start_again().await;
+    }
+    assert_eq!(publishing.await.expect("published"), Some(MESSAGES - 1));
+    let stored = stored(&server.context("sise").await, "TICKER_KR_KIS").await;
+    assert_eq!(stored, (0..MESSAGES).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_may_start_before_its_server_and_its_stream() {
+    let mut server = NatsServer::start().await;
+    server.kill();
+    let mut publisher = Publisher::new(&server.settings(), "kis-service").expect("publisher");
+    publisher.publish(message(1), 1_u64).await.expect("taken");
+    publisher.drain(Instant::now() + Duration::from_millis(300)).await.expect_err("no server");
+    assert!(matches!(publisher.trouble(), Some(Trouble::Disconnected { .. })));
+
+    server.start_again().await;
+    let error = publisher.drain(Instant::now() + Duration::from_secs(5)).await.expect_err("no stream");
+    assert_eq!((error.left, error.trouble), (1, Some(Trouble::NoStream)));
+
+    let context = server.context("sise").await;
+    let topology = Topology::load(&server.settings()).expect("topology");
+    bus::topology::apply(&context, &topology).await.expect("streams");
+    publisher.drain(Instant::now() + LIMIT).await.expect("drained");
+    assert_eq!((publisher.acknowledged(), publisher.trouble()), (Some(1), None));
+    assert_eq!(stored(&context, "TICKER_KR_KIS").await, [1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_window_waits() {
+    let server = NatsServer::start().await.with_streams().await;
+    let settings = bus::NatsSettings { window_messages: 10, ..server.settings() };
+    let mut publisher = Publisher::new(&settings, "kis-service").expect("publisher");
+    publisher.publish(message(0), 0_u64).await.expect("taken");
+    timeout(LIMIT, publisher.progress()).await.expect("acknowledged");
+
+    server.signal("STOP");
+    for number in 1..=10 {
+        timeout(LIMIT, publisher.publish(message(number), number)).await.expect("room").expect("taken");
+    }
+    assert!(!publisher.has_room());
+    let eleventh = timeout(Duration::from_millis(100), publisher.publish(message(11), 11)).await;
+    assert!(eleventh.is_err(), "no room");
+    assert_eq!((publisher.in_flight(), publisher.acknowledged()), (10, Some(0)));
+
+    server.signal("CONT");
+    publisher.publish(message(11), 11).await.expect("taken");
+    publisher.drain(Instant::now() + LIMIT).await.expect("drained");
+    assert_eq!(stored(&server.context("sise").await, "TICKER_KR_KIS").await, (0..=11).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_no_server_takes_is_handed_back() {
+    let server = NatsServer::start().await.with_streams().await;
+    let mut publisher = Publisher::new(&server.settings(), "kis-service").expect("publisher");
+    for subject in ["", "ticker.>", "ticker..x", "ticker.a b", "*"] {
+        let error = publisher.publish(Outgoing::new(subject, "id", "x"), 0_u64).await;
+        assert!(matches!(error, Err(PublishError::Subject { .. })), "{subject:?}");
+    }
+    let large = Outgoing::new("deadletter.kr.kis.frame", "id", vec![0; MAX_MESSAGE]);
+    assert!(matches!(publisher.publish(large, 0).await, Err(PublishError::TooLarge { .. })));
+
+    let reason = "not a number:\r\nNats-Msg-Id: other";
+    let letter = Outgoing::new("deadletter.kr.kis.frame", "id-1", vec![0xff; 512 << 10]);
+    publisher.publish(letter.header(bus::subject::REASON_HEADER, reason), 1).await.expect("taken");
+    publisher.drain(Instant::now() + LIMIT).await.expect("drained");
+    let context = server.context("sise").await;
+    let stream = context.get_stream("DEADLETTER").await.expect("stream");
+    let message = stream.direct_get(1).await.expect("message");
+    assert_eq!(message.payload.len(), 512 << 10);
+    let header = |name| message.headers.get(name).map(ToString::to_string);
+    assert_eq!(header("Nats-Msg-Id").as_deref(), Some("id-1"));
+    assert_eq!(header("Sise-Reason").as_deref(), Some("not a number:  Nats-Msg-Id: other"));
+}

@@ -1,0 +1,227 @@
+//! Real servers for the tests: a nats-server with a port and a folder of its own, and a proxy that swallows answers.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bus::{Context, NatsSettings, Password, Topology};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::Instant;
+
+/// How long anything may take before a test fails.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// Every user of `nats/permissions.conf`, spelled as in the variable of its password.
+const USERS: [&str; 7] =
+    ["kis_service", "us_service", "kiwoom_service", "archiver", "gateway", "sise", "observer"];
+
+pub struct NatsServer {
+    child: Child,
+    port: u16,
+    folder: tempfile::TempDir,
+    with_users: bool,
+}
+
+impl NatsServer {
+    /// A server without users.
+    pub async fn start() -> Self {
+        Self::start_with(false).await
+    }
+
+    /// A server with the repository's `nats/server.conf`.
+    pub async fn start_with_users() -> Self {
+        Self::start_with(true).await
+    }
+
+    async fn start_with(with_users: bool) -> Self {
+        let folder = tempfile::tempdir().expect("folder");
+        let port = free_port();
+        let child = spawn(port, folder.path(), with_users);
+        let mut server = Self { child, port, folder, with_users };
+        server.ready().await;
+        server
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+    }
+
+    /// Starts it again on the same port and folder.
+    pub async fn start_again(&mut self) {
+        self.child = spawn(self.port, self.folder.path(), self.with_users);
+        self.ready().await;
+    }
+
+    /// Stops the process where it stands (`STOP`), or lets it go on (`CONT`).
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().expect("kill").success());
+    }
+
+    async fn ready(&mut self) {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("nats-server ended: {status}");
+            }
+            // The greeting comes when everything is ready, JetStream too.
+            if let Ok(mut stream) = tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await {
+                let mut greeting = [0; 4];
+                if stream.read_exact(&mut greeting).await.is_ok() && greeting == *b"INFO" {
+                    return;
+                }
+            }
+            assert!(Instant::now() < deadline, "nats-server does not answer");
+            pause().await;
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn settings(&self) -> NatsSettings {
+        settings(self.port)
+    }
+
+    /// A context of `service`, connected.
+    pub async fn context(&self, service: &str) -> Context {
+        let client = bus::connect(&self.settings(), service).await.expect("client");
+        assert!(bus::connected(&client, LIMIT).await, "no connection as {service}");
+        bus::jetstream(client)
+    }
+
+    /// The streams of the repository, on a server without users.
+    pub async fn with_streams(self) -> Self {
+        let topology = Topology::load(&self.settings()).expect("topology");
+        bus::topology::apply(&self.context("sise").await, &topology).await.expect("streams");
+        self
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+pub fn settings(port: u16) -> NatsSettings {
+    NatsSettings {
+        url: format!("nats://127.0.0.1:{port}"),
+        passwords: USERS.map(|user| (user.to_owned(), Password::new(password(user)))).into(),
+        max_bytes: Some(64 << 20),
+        ..NatsSettings::default()
+    }
+}
+
+fn password(user: &str) -> String {
+    format!("p-{user}")
+}
+
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
+}
+
+/// The server's program with the variables that `nats/server.conf` needs.
+pub fn program(folder: &Path) -> Command {
+    let program = std::env::var_os("SISE_NATS_SERVER").expect(
+        "SISE_NATS_SERVER is not set: the path of a nats-server (scripts/lib/nats_server.sh installs one)",
+    );
+    let mut command = Command::new(program);
+    command.env("SISE_NATS_STORE_DIR", folder).env("SISE_NATS_MAX_FILE_STORE", "4GB");
+    for user in USERS {
+        command.env(format!("SISE__NATS__PASSWORDS__{}", user.to_uppercase()), password(user));
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+fn spawn(port: u16, folder: &Path, with_users: bool) -> Child {
+    let mut command = program(folder);
+    command.args(["-a", "127.0.0.1", "-p", &port.to_string()]);
+    if with_users {
+        command.arg("-c").arg(repository().join("nats/server.conf")).args(["-m", &free_port().to_string()]);
+    } else {
+        command.arg("-js").arg("-sd").arg(folder);
+    }
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).expect("log");
+    command.stderr(log).spawn().expect("nats-server starts")
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("port").port()
+}
+
+/// A short pause between two looks at a condition.
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(5)).await;
+}
+
+/// Waits until `condition` holds.
+pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    let deadline = Instant::now() + LIMIT;
+    while !condition().await {
+        assert!(Instant::now() < deadline, "never: {what}");
+        pause().await;
+    }
+}
+
+/// Between client and server; swallows what the server says while told so.
+pub struct Proxy {
+    port: u16,
+    swallow: Arc<AtomicBool>,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+impl Proxy {
+    pub async fn start(server: u16) -> Self {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("port");
+        let port = listener.local_addr().expect("address").port();
+        let swallow = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&swallow);
+        let accepting = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(relay(client, server, Arc::clone(&told)));
+            }
+        });
+        Self { port, swallow, accepting }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn swallow(&self, swallow: bool) {
+        self.swallow.store(swallow, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn relay(client: tokio::net::TcpStream, server: u16, swallow: Arc<AtomicBool>) {
+    let Ok(server) = tokio::net::TcpStream::connect(("127.0.0.1", server)).await else { return };
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let answers = async {
+        let mut buffer = vec![0; 64 << 10];
+        while let Ok(length @ 1..) = from_server.read(&mut buffer).await {
+            if !swallow.load(Ordering::SeqCst) && to_client.write_all(&buffer[..length]).await.is_err() {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        _ = tokio::io::copy(&mut from_client, &mut to_server) => {}
+        () = answers => {}
+    }
+}

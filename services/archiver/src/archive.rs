@@ -1,0 +1,292 @@
+//! One stream's way into ClickHouse, effectively once: look up what is doubtful, insert what is new, write the ledger.
+//! What returns from here may be acknowledged.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bus::{Delivery, NatsSettings, StreamState};
+use store::{Archived, Insert, Store, StoreError, Stored, Table, TableRow};
+
+use crate::batch::{Batch, Lane, span};
+use crate::deadletter::DeadLetters;
+use crate::epoch::{Fate, NewEpoch, Progress, StreamFacts};
+use crate::recent::Recent;
+use crate::storing::{Trouble, store_rows};
+use crate::stretch::{Outcome, stretches};
+
+/// Rows of a rolled-back tail that are remembered at most: three minutes at 5,000 events/s, 25 MB for a short while.
+const MAX_TAIL: usize = 1_000_000;
+
+/// The archive of one stream.
+pub struct Archive {
+    stream: Arc<str>,
+    store: Store,
+    progress: Progress,
+    recent: Recent,
+    remembered: u64,
+    dead_letters: DeadLetters,
+    trouble: Trouble,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Rows inserted.
+    pub inserted: usize,
+    /// Deliveries that were in a table already.
+    pub known: usize,
+    /// Deliveries whose event is in a table under another sequence.
+    pub repeated: usize,
+    /// Deliveries that are dead letters now.
+    pub set_aside: usize,
+    /// The epoch of the inserted rows.
+    pub epoch: u32,
+}
+
+/// The row table, what became of its deliveries, and the refused ones.
+struct LaneOutcome {
+    refused: Vec<(usize, StoreError)>,
+    inserted: usize,
+}
+
+impl Archive {
+    /// The archive of `stream` as ledger and tables have it. Waits for ClickHouse as long as it takes.
+    pub async fn open(
+        stream: &Arc<str>,
+        store: &Store,
+        nats: &NatsSettings,
+        state: StreamState,
+        remembered: usize,
+        mut trouble: Trouble,
+    ) -> Self {
+        let facts = StreamFacts { created_ns: state.created_ns, last_sequence: state.last_sequence };
+        let tail = ask(&mut trouble, "read ledger", || store.ledger_tail(stream)).await;
+        let reach = ask(&mut trouble, "read ledger", || store.ledger_reach(stream, facts.created_ns)).await;
+        let (mut progress, new_epoch) = Progress::open(facts, tail, reach);
+        if let Some(reason) = new_epoch {
+            alarm(stream, &progress, reason);
+        }
+        for table in Table::ALL {
+            let (floor, above) = (progress.floor, progress.highest);
+            let highest =
+                ask(&mut trouble, "read table", || store.highest(*table, stream, floor, above)).await;
+            progress.reach(highest);
+        }
+        trouble.over();
+        let mut archive = Self {
+            stream: Arc::clone(stream),
+            store: store.clone(),
+            progress,
+            recent: Recent::new(remembered),
+            remembered: u64::try_from(remembered).unwrap_or(u64::MAX),
+            dead_letters: DeadLetters::new(stream, nats),
+            trouble,
+        };
+        archive.remember(facts.last_sequence.min(progress.highest)).await;
+        archive
+    }
+
+    /// How far the stream is archived.
+    pub const fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Archives a batch; waits for ClickHouse and the dead letters as long as it takes.
+    ///
+    /// # Errors
+    /// When the settings of the bus cannot be meant, which the start should have told.
+    pub async fn settle(
+        &mut self,
+        batch: &mut Batch,
+        deliveries: &[Delivery],
+    ) -> Result<Settled, bus::ConnectError> {
+        let tail = {
+            let (store, stream) = (&self.store, &self.stream);
+            ask(&mut self.trouble, "read ledger", || store.ledger_tail(stream)).await
+        };
+        self.progress.adopt(tail);
+        let mut outcomes: Vec<Outcome> = Vec::with_capacity(deliveries.len());
+        let mut settled = Settled::default();
+        let Batch { trades, books, unreadable } = batch;
+        let trades = self.settle_lane(trades, deliveries, &mut outcomes, &mut settled).await;
+        let books = self.settle_lane(books, deliveries, &mut outcomes, &mut settled).await;
+
+        let unreadable = unreadable.iter().map(|(index, reason)| (*index, reason.to_string()));
+        let refused = trades.refused.iter().chain(&books.refused);
+        let refused = refused.map(|(index, error)| (*index, error.to_string()));
+        let letters: Vec<(&Delivery, String)> = unreadable
+            .chain(refused)
+            .filter_map(|(index, reason)| Some((deliveries.get(index)?, reason)))
+            .collect();
+        self.dead_letters.keep(&letters).await?;
+        let epoch = self.progress.epoch;
+        let aside = letters.iter().map(|(delivery, _)| delivery.stream_sequence);
+        outcomes.extend(aside.map(|sequence| Outcome { sequence, epoch, set_aside: true }));
+
+        outcomes.sort_by_key(|outcome| outcome.sequence);
+        self.write_ledger(&stretches(&self.stream, self.progress.created_ns, &outcomes)).await;
+        self.progress.advance(span(deliveries).1);
+        settled.inserted = trades.inserted + books.inserted;
+        settled.set_aside = letters.len();
+        settled.epoch = epoch;
+        Ok(settled)
+    }
+
+    /// Stores what is new of one table's rows. `outcomes` gets those that stand in the table now.
+    async fn settle_lane<R>(
+        &mut self,
+        lane: &mut Lane<R>,
+        deliveries: &[Delivery],
+        outcomes: &mut Vec<Outcome>,
+        settled: &mut Settled,
+    ) -> LaneOutcome
+    where
+        R: TableRow + Clone + Sync,
+        Store: Insert<R>,
+    {
+        if lane.rows.is_empty() {
+            return LaneOutcome { refused: Vec::new(), inserted: 0 };
+        }
+        let names = lane.names();
+        let doubtful = self.doubtful(&names, &lane.deliveries, deliveries);
+        let found = self.look_up(R::TABLE, &doubtful).await;
+        if let Some(sequence) = self.progress.conflict(&names, &found) {
+            self.progress.begin_epoch(&found);
+            alarm(&self.stream, &self.progress, NewEpoch::OtherEvent { sequence });
+            self.remember(sequence).await;
+        }
+        let fates = self.progress.judge(&names, &found, &mut self.recent);
+        let epoch = self.progress.epoch;
+        for (fate, (sequence, _)) in fates.iter().zip(&names) {
+            let (epoch, count) = match fate {
+                Fate::New => continue,
+                Fate::Known { epoch } => (*epoch, &mut settled.known),
+                Fate::Repeated => (epoch, &mut settled.repeated),
+            };
+            *count += 1;
+            outcomes.push(Outcome { sequence: *sequence, epoch, set_aside: false });
+        }
+        lane.keep_new(&fates, epoch);
+
+        let refused = store_rows(&self.store, &lane.rows, 0, &mut self.trouble).await;
+        let is_refused = |row: usize| refused.iter().any(|(refused, _)| *refused == row);
+        if !doubtful.is_empty() || self.trouble.pauses() > 0 {
+            let stored: Vec<R> = lane
+                .rows
+                .iter()
+                .enumerate()
+                .filter(|(row, _)| !is_refused(*row))
+                .map(|(_, r)| r.clone())
+                .collect();
+            self.verify(&stored).await;
+        }
+        self.trouble.over();
+        let stored = lane.rows.iter().enumerate().filter(|(row, _)| !is_refused(*row));
+        outcomes.extend(stored.map(|(_, row)| Outcome {
+            sequence: row.stream_sequence(),
+            epoch,
+            set_aside: false,
+        }));
+        let inserted = lane.rows.len() - refused.len();
+        let refused =
+            refused.into_iter().filter_map(|(row, e)| Some((*lane.deliveries.get(row)?, e))).collect();
+        LaneOutcome { refused, inserted }
+    }
+
+    /// The sequences that must be looked up.
+    fn doubtful(&self, names: &[(u64, u64)], indexes: &[usize], deliveries: &[Delivery]) -> Vec<u64> {
+        let delivered = |index: &usize| deliveries.get(*index).map_or(1, |delivery| delivery.delivered);
+        let doubtful = names
+            .iter()
+            .zip(indexes)
+            .filter(|((sequence, _), index)| self.progress.is_doubtful(*sequence, delivered(index)));
+        doubtful.map(|((sequence, _), _)| *sequence).collect()
+    }
+
+    /// What stands in the table at `sequences`, in rising order.
+    async fn look_up(&mut self, table: Table, sequences: &[u64]) -> Vec<Stored> {
+        let (store, stream, floor) = (&self.store, &self.stream, self.progress.floor);
+        let what = "look up sequences";
+        let mut found = ask(&mut self.trouble, what, || store.look_up(table, stream, floor, sequences)).await;
+        found.sort_by_key(|stored| stored.stream_sequence);
+        found
+    }
+
+    /// Looks whether rows are there that were confirmed after a failure or a crash, and inserts those that are not: a
+    /// crash of ClickHouse can leave the token of an insert without its rows.
+    async fn verify<R>(&mut self, rows: &[R])
+    where
+        R: TableRow + Clone + Sync,
+        Store: Insert<R>,
+    {
+        let sequences: Vec<u64> = rows.iter().map(TableRow::stream_sequence).collect();
+        let found = self.look_up(R::TABLE, &sequences).await;
+        let is_there = |row: &R| {
+            let start = found.partition_point(|stored| stored.stream_sequence < row.stream_sequence());
+            let at = found.iter().skip(start);
+            at.take_while(|stored| stored.stream_sequence == row.stream_sequence())
+                .any(|stored| stored.event_id == row.event_id())
+        };
+        let missing: Vec<R> = rows.iter().filter(|row| !is_there(row)).cloned().collect();
+        if !missing.is_empty() {
+            let (stream, rows) = (&self.stream, missing.len());
+            tracing::warn!(stream = &**stream, rows, "confirmed rows are missing, inserted again");
+            metrics::counter!("archiver_missing_total", "stream" => stream.to_string())
+                .increment(rows as u64);
+            // Rows that the table refuses were sorted out before.
+            let _none = store_rows(&self.store, &missing, 1, &mut self.trouble).await;
+        }
+    }
+
+    /// Remembers the events around and behind `sequence`: what a publisher may publish again.
+    async fn remember(&mut self, sequence: u64) {
+        let from = sequence.saturating_sub(self.remembered);
+        let mut latest = Vec::new();
+        for table in Table::ALL {
+            let (store, stream, floor) = (&self.store, &self.stream, self.progress.floor);
+            let what = "read latest events";
+            let query = || store.latest(*table, stream, floor, from, MAX_TAIL);
+            latest.extend(ask(&mut self.trouble, what, query).await);
+        }
+        latest.sort_by_key(|stored| (stored.epoch, stored.stream_sequence));
+        self.recent.load(latest.iter().map(|stored| (stored.stream_sequence, stored.event_id)));
+        self.trouble.over();
+    }
+
+    async fn write_ledger(&mut self, stretches: &[Archived]) {
+        let store = &self.store;
+        ask(&mut self.trouble, "write ledger", || store.write_ledger(stretches)).await;
+        self.trouble.over();
+    }
+}
+
+/// Asks until there is an answer.
+async fn ask<T, Answer>(trouble: &mut Trouble, what: &'static str, mut query: impl FnMut() -> Answer) -> T
+where
+    Answer: Future<Output = Result<T, StoreError>>,
+{
+    loop {
+        match query().await {
+            Ok(answer) => return answer,
+            Err(error) => trouble.pause(what, &error).await,
+        }
+    }
+}
+
+fn alarm(stream: &str, progress: &Progress, reason: NewEpoch) {
+    let (epoch, highest, created_ns) = (progress.epoch, progress.highest, progress.created_ns);
+    let (word, sequence) = match reason {
+        NewEpoch::OtherEvent { sequence } => (reason.as_str(), sequence),
+        NewEpoch::Recreated | NewEpoch::Shortened => (reason.as_str(), 0),
+    };
+    metrics::counter!("archiver_epochs_total", "stream" => stream.to_owned(), "reason" => word).increment(1);
+    tracing::error!(
+        stream,
+        epoch,
+        reason = word,
+        sequence,
+        highest,
+        created_ns,
+        "stream was rolled back or made again: a new epoch begins"
+    );
+}

@@ -1,0 +1,20 @@
+//! Archives the bus: JetStream to ClickHouse, effectively once, acknowledged only when it is stored.
+//!
+//! [`worker`] pulls and acknowledges, [`batch`] turns deliveries into rows, [`archive`] stores them and writes the
+//! ledger. The decisions are pure: [`epoch`] (new, known, rolled back), [`recent`] (published twice), [`stretch`]
+//! (ledger rows). [`storing`] repeats and bisects, [`deadletter`] keeps what cannot be archived.
+
+mod archive;
+mod batch;
+mod config;
+mod deadletter;
+mod epoch;
+mod recent;
+mod run;
+mod storing;
+mod stretch;
+mod worker;
+
+fn main() -> std::process::ExitCode {
+    process::run::<config::Raw, config::Settings, _, _>("archiver", run::run)
+}

@@ -1,0 +1,78 @@
+//! The service: one worker for each stream, an orderly stop within its limit.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use process::Shutdown;
+use store::Store;
+use store::columns::CheckError;
+use tokio::task::JoinSet;
+
+use crate::config::Settings;
+use crate::worker::Worker;
+
+/// Pause before ClickHouse is asked again at the start.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Archives until the stop is asked for.
+///
+/// # Errors
+/// When the tables do not fit this version, a worker fails, or the stop takes longer than its limit.
+pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
+    let store = Store::new(&settings.clickhouse)?;
+    let client = bus::connect(&settings.nats, "archiver").await?;
+    tokio::select! {
+        biased;
+        () = shutdown.requested() => return Ok(()),
+        checked = check(&store) => checked?,
+    }
+    let context = bus::jetstream(client.clone());
+    let mut workers = JoinSet::new();
+    for stream in &settings.archiver.streams {
+        let worker = Worker {
+            stream: stream.clone(),
+            settings: settings.archiver.clone(),
+            nats: settings.nats.clone(),
+            context: context.clone(),
+            store: store.clone(),
+        };
+        workers.spawn(worker.run(shutdown.clone()));
+    }
+    let failed = tokio::select! {
+        () = shutdown.requested() => None,
+        // A worker ends by itself only when it failed; the others stop in order.
+        ended = workers.join_next() => ended,
+    };
+    shutdown.request();
+    let limit = settings.archiver.stop_timeout;
+    let stop = async {
+        let mut outcome = failed.map_or(Ok(()), |ended| ended?);
+        while let Some(ended) = workers.join_next().await {
+            outcome = outcome.and(ended?);
+        }
+        // The acknowledgements leave before the process does.
+        client.flush().await?;
+        outcome
+    };
+    let stopped = tokio::time::timeout(limit, stop).await;
+    let left = workers.len();
+    stopped
+        .with_context(|| format!("{left} streams not settled within {limit:?}: their messages come again"))?
+}
+
+/// Waits for ClickHouse and compares its tables with what is written.
+async fn check(store: &Store) -> anyhow::Result<()> {
+    let mut told = false;
+    loop {
+        match store.check_columns().await {
+            Ok(()) => return Ok(()),
+            Err(CheckError::Column(error)) => return Err(error.into()),
+            Err(CheckError::Store(error)) => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(%error, "clickhouse does not answer, trying again");
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}

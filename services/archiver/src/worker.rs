@@ -1,0 +1,192 @@
+//! One stream's loop: pull, archive, acknowledge. One batch is in memory at a time.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bus::{BatchLimits, ConsumeError, Consumer, Context, Delivery, NatsSettings};
+use process::Shutdown;
+use store::Store;
+use tracing::Instrument as _;
+
+use crate::archive::{Archive, Settled};
+use crate::batch::{Batch, span};
+use crate::config::ArchiverSettings;
+use crate::storing::Trouble;
+
+/// Pause after the bus refused, before it is asked again.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// The archiver of one stream.
+pub struct Worker {
+    /// The stream.
+    pub stream: Arc<str>,
+    /// Section `[archiver]`.
+    pub settings: Arc<ArchiverSettings>,
+    /// Section `[nats]`, for the dead letters.
+    pub nats: NatsSettings,
+    /// The bus.
+    pub context: Context,
+    /// The database.
+    pub store: Store,
+}
+
+/// A consumer and the archive behind it.
+struct Open {
+    consumer: Consumer,
+    archive: Archive,
+}
+
+impl Worker {
+    /// Works until the stop is asked for and what was pulled until then is acknowledged.
+    ///
+    /// # Errors
+    /// When the settings of the bus cannot be meant.
+    pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let mut told = false;
+        while !shutdown.is_requested() {
+            let opened = tokio::select! {
+                biased;
+                () = shutdown.requested() => break,
+                opened = self.open() => opened,
+            };
+            let outcome = match opened {
+                Ok(open) => {
+                    told = false;
+                    self.work(open, &shutdown).await?
+                }
+                Err(error) => Err(error),
+            };
+            let Err(error) = outcome else { break };
+            // Once for each trouble; the client keeps trying.
+            if !std::mem::replace(&mut told, true) {
+                let stream = &*self.stream;
+                if error.is_retryable() {
+                    tracing::warn!(stream, %error, "bus does not answer, trying again");
+                } else {
+                    tracing::error!(stream, %error, "stream cannot be consumed, trying again: see to it");
+                }
+            }
+            tokio::select! {
+                () = shutdown.requested() => {}
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn open(&self) -> Result<Open, ConsumeError> {
+        let settings = &self.settings;
+        let state = bus::stream_state(&self.context, &self.stream).await?;
+        let trouble = Trouble::new(&self.stream, settings.retry_max);
+        let archive =
+            Archive::open(&self.stream, &self.store, &self.nats, state, settings.recent, trouble).await;
+        let consumer = Consumer::open(&self.context, &self.stream, &settings.durable).await?;
+        let progress = archive.progress();
+        tracing::info!(
+            stream = &*self.stream,
+            epoch = progress.epoch,
+            highest = progress.highest,
+            last = state.last_sequence,
+            "archiving"
+        );
+        Ok(Open { consumer, archive })
+    }
+
+    /// Pulls and archives until the stop is asked for or the consumer must be opened anew.
+    async fn work(&self, mut open: Open, shutdown: &Shutdown) -> anyhow::Result<Result<(), ConsumeError>> {
+        let settings = &self.settings;
+        let mut limits = BatchLimits { messages: settings.rows, bytes: settings.bytes, wait: settings.age };
+        while !shutdown.is_requested() {
+            let pulled = tokio::select! {
+                biased;
+                () = shutdown.requested() => break,
+                pulled = open.consumer.batch(limits) => pulled,
+            };
+            match pulled {
+                Ok(deliveries) => self.archive(&mut open, deliveries).await?,
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        // What is here already: left behind, it would come again only after `ack_wait`.
+        limits.wait = Duration::ZERO;
+        if let Ok(deliveries) = open.consumer.batch(limits).await {
+            self.archive(&mut open, deliveries).await?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Archives a batch and acknowledges it.
+    async fn archive(&self, open: &mut Open, mut deliveries: Vec<Delivery>) -> anyhow::Result<()> {
+        if deliveries.is_empty() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        deliveries.sort_by_key(|delivery| delivery.stream_sequence);
+        let (first, last) = span(&deliveries);
+        let mut batch = Batch::read(&self.stream, &deliveries);
+        let Open { consumer, archive } = open;
+        let span =
+            tracing::debug_span!("batch", stream = &*self.stream, first, last, rows = deliveries.len());
+        let settled = tokio::select! {
+            settled = archive.settle(&mut batch, &deliveries).instrument(span) => settled?,
+            never = keep_alive(consumer, &deliveries, self.settings.ack_wait / 2) => match never {},
+        };
+        self.count(&batch, &deliveries, settled, began);
+        for delivery in &deliveries {
+            if let Err(error) = delivery.ack().await {
+                // The connection is closed for good: they come again and are known.
+                tracing::warn!(stream = &*self.stream, %error, "acknowledgements lost");
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&self, batch: &Batch, deliveries: &[Delivery], settled: Settled, began: Instant) {
+        let stream = || self.stream.to_string();
+        let count = |name: &'static str, number: usize| {
+            metrics::counter!(name, "stream" => stream())
+                .increment(u64::try_from(number).unwrap_or(u64::MAX));
+        };
+        let (first, last) = span(deliveries);
+        count("archiver_messages_total", deliveries.len());
+        count("archiver_rows_total", settled.inserted);
+        count("archiver_known_total", settled.known);
+        count("archiver_repeated_total", settled.repeated);
+        count("archiver_set_aside_total", settled.set_aside);
+        for (_, unreadable) in &batch.unreadable {
+            let reason = unreadable.reason();
+            metrics::counter!("archiver_unreadable_total", "stream" => stream(), "reason" => reason)
+                .increment(1);
+        }
+        metrics::histogram!("archiver_batch_seconds", "stream" => stream()).record(began.elapsed());
+        let Settled { inserted, known, repeated, set_aside, epoch } = settled;
+        tracing::debug!(
+            stream = &*self.stream,
+            epoch,
+            first,
+            last,
+            inserted,
+            known,
+            repeated,
+            set_aside,
+            ms = began.elapsed().as_millis(),
+            "batch archived"
+        );
+    }
+}
+
+/// Tells the server again and again that the messages are at work, so that they are not delivered again. Gives up what
+/// waits in the consumer: it would be delivered again before it is looked at.
+async fn keep_alive(consumer: &mut Consumer, deliveries: &[Delivery], every: Duration) -> Infallible {
+    loop {
+        tokio::time::sleep(every).await;
+        consumer.pause();
+        for delivery in deliveries {
+            if delivery.in_progress().await.is_err() {
+                break;
+            }
+        }
+    }
+}

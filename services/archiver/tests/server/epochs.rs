@@ -1,0 +1,65 @@
+//! Streams that were made again or rolled back: other events at old sequences.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{House, trade};
+
+#[tokio::test]
+async fn a_stream_made_again_begins_an_epoch() {
+    let house = House::build().await;
+    let mut archiver = house.archiver();
+    house.publish((1..=500).map(trade)).await;
+    house.until_number("SELECT count() FROM trades", 500).await;
+    assert!(archiver.stop().await.success());
+
+    let context = house.context().await;
+    context.delete_stream("TICKER_KR_KIS").await.expect("deleted");
+    let topology = bus::Topology::load(&house.nats_settings()).expect("topology");
+    bus::topology::apply(&context, &topology).await.expect("streams");
+    house.publish((501..=800).map(trade)).await;
+    let mut archiver = house.archiver();
+    house.until_number("SELECT count() FROM trades", 800).await;
+    house.until_number("SELECT count() FROM trades WHERE epoch = 2 AND stream_sequence <= 300", 300).await;
+    assert!(house.archiver_log().contains("recreated"));
+
+    // A restart stays in the epoch.
+    assert!(archiver.stop().await.success());
+    let _archiver = house.archiver();
+    house.publish((801..=900).map(trade)).await;
+    house.until_number("SELECT count() FROM trades WHERE epoch = 2", 400).await;
+    assert_eq!(house.number("SELECT max(epoch) FROM archived").await, 2);
+}
+
+fn copy(from: &Path, to: &Path) {
+    let _absent = std::fs::remove_dir_all(to);
+    assert!(Command::new("cp").arg("-a").args([from, to]).status().expect("cp").success());
+}
+
+#[tokio::test]
+async fn a_stream_rolled_back_loses_and_doubles_nothing() {
+    let mut house = House::build().await;
+    let mut archiver = house.archiver();
+    house.publish((1..=1_000).map(trade)).await;
+    house.until_number("SELECT sum(rows) FROM archived", 1_000).await;
+    let (live, earlier) = (house.folder().join("nats"), house.folder().join("nats.earlier"));
+    assert!(house.nats.stop().await.code().is_some());
+    copy(&live, &earlier);
+    house.start_nats_again();
+    house.publish((1_001..=2_000).map(trade)).await;
+    house.until_number("SELECT sum(rows) FROM archived", 2_000).await;
+
+    // The server forgets the second thousand. New events come first, then the publisher fills up what is gone.
+    house.nats.kill();
+    copy(&earlier, &live);
+    house.start_nats_again();
+    house.publish((2_001..=2_600).map(trade)).await;
+    house.publish((1_001..=2_000).map(trade)).await;
+    house.publish((2_601..=3_000).map(trade)).await;
+    house.until_number("SELECT uniqExact(event_id) FROM trades", 3_000).await;
+    house.until_number("SELECT max(last) FROM archived WHERE epoch = 2", 3_000).await;
+    assert_eq!(house.number("SELECT count() FROM trades").await, 3_000);
+    assert!(archiver.stop().await.success());
+    assert_eq!(house.unacknowledged("TICKER_KR_KIS").await, 0);
+    assert_eq!(house.number("SELECT max(epoch) FROM archived").await, 2);
+}

@@ -1,0 +1,9 @@
+//! The archiver against real servers: nats-server (`SISE_NATS_SERVER`) and clickhouse-embedded (`SISE_BIN_DIR`, or beside
+//! the archiver; its library in `SISE__CLICKHOUSE_EMBEDDED__LIBRARY`). Each test has servers, ports and a folder of its own.
+
+mod crash;
+mod epochs;
+mod migrations;
+mod road;
+mod support;
+mod trouble;

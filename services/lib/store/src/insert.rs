@@ -1,0 +1,126 @@
+//! Rows into a table, so that the same rows can be sent again without standing there twice.
+
+use std::future::Future;
+use std::hash::Hasher as _;
+
+use clickhouse::{RowOwned, RowWrite};
+use twox_hash::XxHash3_64;
+
+use crate::connect::Store;
+use crate::error::StoreError;
+use crate::ledger::{Archived, ArchivedRow};
+use crate::row::{OrderBookRow, TableRow, TradeRow};
+
+/// Something that stores rows: ClickHouse, or a test's idea of it.
+pub trait Insert<R>: Sync {
+    /// Stores `rows` in one insert and waits for the confirmation.
+    ///
+    /// The same rows in the same order with the same `salt` are stored once, however often they are sent. `salt` is 0
+    /// but for rows that are known to be missing although their insert was confirmed: ClickHouse notes a token before
+    /// it commits the rows, and a crash in between leaves a token without rows that would swallow them for ever.
+    ///
+    /// # Errors
+    /// [`StoreError`]; whether the rows are stored is then not known, unless the error is about a row. The caller
+    /// keeps the rows and sends the same rows in the same order again.
+    fn insert(&self, rows: &[R], salt: u32) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+impl Insert<TradeRow> for Store {
+    fn insert(&self, rows: &[TradeRow], salt: u32) -> impl Future<Output = Result<(), StoreError>> + Send {
+        let token = token(rows.iter().map(TableRow::event_id), salt);
+        self.insert_into(TradeRow::TABLE.as_str(), rows, Some(token))
+    }
+}
+
+impl Insert<OrderBookRow> for Store {
+    fn insert(
+        &self,
+        rows: &[OrderBookRow],
+        salt: u32,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        let token = token(rows.iter().map(TableRow::event_id), salt);
+        self.insert_into(OrderBookRow::TABLE.as_str(), rows, Some(token))
+    }
+}
+
+impl Store {
+    /// Writes stretches into the ledger. Without a token: the ledger may say a thing twice, since it is only asked
+    /// for what it covers.
+    ///
+    /// # Errors
+    /// [`StoreError`]: write them again.
+    pub async fn write_ledger(&self, stretches: &[Archived]) -> Result<(), StoreError> {
+        let rows: Vec<ArchivedRow> = stretches.iter().map(ArchivedRow::from).collect();
+        self.insert_into("archived", &rows, None).await
+    }
+
+    async fn insert_into<R>(&self, table: &str, rows: &[R], token: Option<String>) -> Result<(), StoreError>
+    where
+        R: RowOwned + RowWrite + Sync,
+    {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let limit = self.insert_timeout;
+        let send = async {
+            let insert = self.client.insert::<R>(table).await?.with_timeouts(Some(limit), Some(limit));
+            // Asynchronous inserts, on by default since 26.3, are confirmed before they are stored.
+            let insert = insert.with_setting("async_insert", "0");
+            let mut insert = match token {
+                Some(token) => insert
+                    .with_setting("insert_deduplicate", "1")
+                    .with_setting("insert_deduplication_token", token)
+                    .with_setting("deduplicate_blocks_in_dependent_materialized_views", "1"),
+                None => insert.with_setting("insert_deduplicate", "0"),
+            };
+            for row in rows {
+                insert.write(row).await?;
+            }
+            insert.end().await
+        };
+        let error = match tokio::time::timeout(limit, send).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => StoreError::from(error),
+            Err(_) => StoreError::TimedOut { limit },
+        };
+        // The client remembers the columns of a table; after an error they may be others.
+        self.client.clear_cached_metadata().await;
+        Err(error)
+    }
+}
+
+/// The insert token: a hash of the rows' event ids in their order, so that a token can never meet other rows
+/// (ClickHouse drops an insert with a known token in silence).
+fn token(event_ids: impl Iterator<Item = u64>, salt: u32) -> String {
+    let mut hash = XxHash3_64::new();
+    for event_id in event_ids {
+        hash.write(&event_id.to_le_bytes());
+    }
+    match salt {
+        0 => format!("{:016x}", hash.finish()),
+        salt => format!("{:016x}-{salt}", hash.finish()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_never_changes() {
+        // A restart with another token would store the rows of an interrupted insert twice.
+        // The values are those of the reference implementation (python-xxhash).
+        assert_eq!(token([].into_iter(), 0), "2d06800538d394c2");
+        assert_eq!(token([1, 2, 3].into_iter(), 0), "7c68b4906e7ea780");
+        assert_eq!(token([1, 2, 3].into_iter(), 2), "7c68b4906e7ea780-2");
+        assert_eq!(token([11_343_449_299_502_766_430].into_iter(), 0), "cde9d89bde390a13");
+    }
+
+    #[test]
+    fn other_rows_or_another_order_are_another_token() {
+        let tokens = [vec![1, 2], vec![2, 1], vec![1], vec![1, 2, 3]].map(|ids| token(ids.into_iter(), 0));
+        for (index, token) in tokens.iter().enumerate() {
+            assert!(!tokens[..index].contains(token), "{token}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! From events to ClickHouse rows and back: rows, inserts that can be repeated, look-ups, migrations.
+//!
+//! Knows the vocabulary of `market` and nothing of brokers or the bus. No ClickHouse type leaves this crate.
+
+pub mod bisect;
+pub mod columns;
+pub mod connect;
+pub mod error;
+pub mod insert;
+pub mod ledger;
+pub mod migrate;
+pub mod query;
+pub mod row;
+
+pub use bisect::Bisection;
+pub use connect::{ClickhouseSettings, Password, Store};
+pub use error::{Cause, StoreError};
+pub use insert::Insert;
+pub use ledger::{Archived, Highest, LedgerReach, LedgerTail, Stored};
+pub use row::{OrderBookRow, Position, Table, TableRow, TradeRow};

@@ -1,0 +1,122 @@
+//! Look-ups in the event tables by stream sequence.
+
+use std::ops::RangeInclusive;
+
+use crate::connect::Store;
+use crate::error::StoreError;
+use crate::ledger::{Highest, Stored};
+use crate::row::Table;
+
+/// Ranges in one query: more would come near the longest query that ClickHouse reads (256 kB).
+const RANGES_PER_QUERY: usize = 500;
+
+/// Sequences this far apart are looked up in one range: reading a few rows more is cheaper than a range more.
+const NEAR: u64 = 64;
+
+impl Store {
+    /// The highest epoch and sequence of the rows of `stream` in `table` from epoch `floor` on and above `above`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be asked.
+    pub async fn highest(
+        &self,
+        table: Table,
+        stream: &str,
+        floor: u32,
+        above: u64,
+    ) -> Result<Option<Highest>, StoreError> {
+        let sql = format!(
+            "SELECT max(epoch) AS epoch, max(stream_sequence) AS stream_sequence FROM {} AS rows \
+             WHERE rows.stream = ? AND rows.epoch >= ? AND rows.stream_sequence > ?",
+            table.as_str()
+        );
+        let query = self.client.query(&sql).bind(stream).bind(floor).bind(above).fetch_one::<Highest>();
+        // The maximum of nothing is 0; epochs start at 1.
+        Ok(Some(self.limited(query).await?).filter(|highest| highest.epoch > 0))
+    }
+
+    /// What stands in `table` at `sequences` (in rising order) of `stream`, from epoch `floor` on. A few more
+    /// sequences may be in the answer, and one may be in it several times.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be asked.
+    pub async fn look_up(
+        &self,
+        table: Table,
+        stream: &str,
+        floor: u32,
+        sequences: &[u64],
+    ) -> Result<Vec<Stored>, StoreError> {
+        let mut found = Vec::new();
+        for ranges in ranges(sequences).chunks(RANGES_PER_QUERY) {
+            let condition: Vec<String> = ranges
+                .iter()
+                .map(|range| format!("stream_sequence BETWEEN {} AND {}", range.start(), range.end()))
+                .collect();
+            let sql = format!(
+                "SELECT epoch, stream_sequence, event_id FROM {} WHERE stream = ? AND epoch >= ? AND ({})",
+                table.as_str(),
+                condition.join(" OR ")
+            );
+            let query = self.client.query(&sql).bind(stream).bind(floor).fetch_all::<Stored>();
+            found.extend(self.limited(query).await?);
+        }
+        Ok(found)
+    }
+
+    /// The rows of `stream` in `table` from sequence `from` on, since epoch `floor`, at most `limit`, the latest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be asked.
+    pub async fn latest(
+        &self,
+        table: Table,
+        stream: &str,
+        floor: u32,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Stored>, StoreError> {
+        let sql = format!(
+            "SELECT epoch, stream_sequence, event_id FROM {} WHERE stream = ? AND epoch >= ? AND stream_sequence >= ? \
+             ORDER BY epoch DESC, stream_sequence DESC LIMIT {limit}",
+            table.as_str()
+        );
+        let query = self.client.query(&sql).bind(stream).bind(floor).bind(from).fetch_all::<Stored>();
+        self.limited(query).await
+    }
+
+    /// Rows of `table` of `stream`, repeated ones included.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be asked.
+    pub async fn count(&self, table: Table, stream: &str) -> Result<u64, StoreError> {
+        let sql = format!("SELECT count() FROM {} WHERE stream = ?", table.as_str());
+        self.limited(self.client.query(&sql).bind(stream).fetch_one::<u64>()).await
+    }
+}
+
+/// Rising sequences as ranges; near ones share a range.
+fn ranges(sequences: &[u64]) -> Vec<RangeInclusive<u64>> {
+    let mut ranges: Vec<RangeInclusive<u64>> = Vec::new();
+    for &sequence in sequences {
+        match ranges.last_mut() {
+            Some(last) if sequence <= last.end().saturating_add(NEAR) => *last = *last.start()..=sequence,
+            _ => ranges.push(sequence..=sequence),
+        }
+    }
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_sequences_share_a_range_and_far_ones_do_not() {
+        assert_eq!(ranges(&[]), []);
+        assert_eq!(ranges(&[5, 6, 7]), [5..=7]);
+        assert_eq!(ranges(&[5, 5, 69, 70]), [5..=70]);
+        assert_eq!(ranges(&[5, 70, 1_000_000]), [5..=5, 70..=70, 1_000_000..=1_000_000]);
+        assert_eq!(ranges(&[u64::MAX]), [u64::MAX..=u64::MAX]);
+    }
+}

@@ -17,3 +17,19 @@ use_shared_target() {
     printf '%s' "$PWD" > "$owner"
   fi
 }
+
+# What scripts/demo and scripts/test need beside a Rust toolchain; says what it installs and where.
+install_all() {
+  local missing=()
+  command -v curl >/dev/null || missing+=(curl)
+  command -v python3 >/dev/null || missing+=(python3 python3-pip python3-venv)
+  command -v npm >/dev/null || missing+=(npm)
+  command -v cc >/dev/null || missing+=(gcc libc6-dev)
+  if [ ${#missing[@]} -gt 0 ]; then
+    say "installing Debian packages: ${missing[*]}"
+    apt-get update -qq && apt-get install -y -qq "${missing[@]}" >/dev/null
+  fi
+  command -v cargo >/dev/null || { echo "cargo (Rust 1.95 or newer) is needed: install it with rustup" >&2; return 1; }
+  ensure_nats_server
+  ensure_libchdb
+}

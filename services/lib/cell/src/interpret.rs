@@ -1,0 +1,222 @@
+//! A journal record to the messages it stands for: events, dead letters, status. No I/O and no clock: the same record
+//! gives the same messages with the same ids, today and after a restart.
+
+use std::collections::{HashMap, HashSet};
+
+use broker::feed::{FrameParser, Item, Refusal, SideVolumes};
+use bus::publisher::Outgoing;
+use bus::subject::{REASON_HEADER, deadletter_subject};
+use journal::{Record, RecordKind};
+use market::{Body, Event, Gap, GapReason, Market, Origin, Source, Stamp, Status, Symbol, Tape, Trade};
+use tracing::{error, warn};
+
+use crate::gaps::Gaps;
+use crate::note::Noted;
+
+/// Status messages of a frame are numbered from here, so that none shares its name with a record of the frame.
+const STATUS_INDEX: u32 = 1 << 31;
+/// So many refusals in a row, with nothing accepted in between, are no bad luck: the broker has changed its wire.
+const ALARM_AFTER: u32 = 50;
+/// Instruments whose last side volumes are remembered: more than any universe has.
+const MOST_SIDES: usize = 20_000;
+
+/// Reads records of one feed's journal in order.
+pub struct Interpreter<P> {
+    parser: P,
+    market: Market,
+    source: Source,
+    items: Vec<Item>,
+    sides: HashMap<(Tape, Symbol), SideVolumes>,
+    gaps: Gaps,
+    refused_in_row: u32,
+    told_widths: HashSet<(&'static str, usize)>,
+    statuses: u32,
+}
+
+impl<P: FrameParser> Interpreter<P> {
+    /// An interpreter of a feed.
+    pub fn new(parser: P, market: Market, source: Source) -> Self {
+        Self {
+            parser,
+            market,
+            source,
+            items: Vec::new(),
+            sides: HashMap::new(),
+            gaps: Gaps::default(),
+            refused_in_row: 0,
+            told_widths: HashSet::new(),
+            statuses: 0,
+        }
+    }
+
+    /// Appends the messages of a record.
+    pub fn read(&mut self, record: &Record, out: &mut Vec<Outgoing>) {
+        self.statuses = 0;
+        match record.kind {
+            RecordKind::FRAME => self.frame(record, out),
+            RecordKind::NOTE => match serde_json::from_slice(&record.payload) {
+                Ok(noted) => self.note(record, noted, out),
+                Err(problem) => warn!(%problem, "journal note cannot be read"),
+            },
+            other => warn!(kind = other.0, "journal record of a kind that this version does not know"),
+        }
+    }
+
+    fn stamp(&self, record: &Record, record_index: u32) -> Stamp {
+        Stamp {
+            market: self.market,
+            source: self.source,
+            received_ns: record.received_ns,
+            connection_id: record.connection_id,
+            frame_sequence: record.sequence,
+            record_index,
+            origin: Origin::Live,
+        }
+    }
+
+    fn frame(&mut self, record: &Record, out: &mut Vec<Outgoing>) {
+        // The connection hands on valid text; anything else here is damage that the journal did not find.
+        let text = std::str::from_utf8(&record.payload).unwrap_or_default();
+        let mut items = std::mem::take(&mut self.items);
+        match self.parser.parse(text, record.received_ns, &mut items) {
+            Ok(summary) => {
+                if summary.extra_fields > 0 && self.told_widths.insert((summary.what, summary.width)) {
+                    warn!(what = summary.what, width = summary.width, "records have more fields than known");
+                }
+                if summary.extra_fields > 0 {
+                    metrics::counter!("cell_extra_fields_total", "what" => summary.what).increment(1);
+                }
+                if summary.count_was_wrong {
+                    metrics::counter!("cell_wrong_counts_total", "what" => summary.what).increment(1);
+                }
+                metrics::counter!("cell_frames_total", "what" => summary.what).increment(1);
+                for (index, item) in items.drain(..).enumerate() {
+                    self.item(record, u32::try_from(index).unwrap_or(STATUS_INDEX), item, out);
+                }
+            }
+            Err(refusal) => self.refused(record, None, &refusal, out),
+        }
+        items.clear();
+        self.items = items;
+    }
+
+    fn item(&mut self, record: &Record, index: u32, item: Item, out: &mut Vec<Outgoing>) {
+        let (body, instrument) = match item {
+            Item::Trade(trade, sides) => {
+                let instrument = (trade.at.tape, trade.at.symbol);
+                (Body::Trade(self.with_side(trade, sides)), instrument)
+            }
+            Item::OrderBook(book) => (Body::OrderBook(book), (book.at.tape, book.at.symbol)),
+            Item::Apart(what) => {
+                metrics::counter!("cell_apart_total", "what" => what).increment(1);
+                return;
+            }
+            Item::Refused(refusal) => return self.refused(record, Some(index), &refusal, out),
+        };
+        self.refused_in_row = 0;
+        let closed: Vec<Gap> = self.gaps.arrived(instrument, record.received_ns).collect();
+        for gap in closed {
+            self.status(record, Status::GapClosed(gap), out);
+        }
+        out.push(Outgoing::event(&Event { stamp: self.stamp(record, index), body }));
+    }
+
+    /// The side of a trade whose broker tells it only by cumulative volumes.
+    fn with_side(&mut self, trade: Trade, sides: Option<SideVolumes>) -> Trade {
+        let Some(now) = sides else { return trade };
+        let instrument = (trade.at.tape, trade.at.symbol);
+        if self.sides.len() >= MOST_SIDES && !self.sides.contains_key(&instrument) {
+            self.sides.clear();
+        }
+        match self.sides.insert(instrument, now) {
+            Some(before) => Trade { aggressor_side: now.aggressor_side(&before, trade.quantity), ..trade },
+            None => trade,
+        }
+    }
+
+    /// Kept with its reason and counted; opens a gap for the instrument; many in a row are an alarm.
+    fn refused(&mut self, record: &Record, index: Option<u32>, refusal: &Refusal, out: &mut Vec<Outgoing>) {
+        metrics::counter!("cell_refused_total", "reason" => refusal.reason).increment(1);
+        self.refused_in_row = self.refused_in_row.saturating_add(1);
+        if self.refused_in_row == ALARM_AFTER {
+            error!(
+                reason = refusal.reason,
+                detail = refusal.detail,
+                "nothing but refused frames: has the broker changed its wire?"
+            );
+        }
+        let id = match index {
+            Some(index) => format!("f:{}:{}:{index}", record.connection_id, record.sequence),
+            None => format!("f:{}:{}", record.connection_id, record.sequence),
+        };
+        let payload = refusal.raw.clone().map_or_else(|| record.payload.clone(), Into::into);
+        let subject = deadletter_subject(self.market, self.source);
+        let reason = format!("{}: {}", refusal.reason, refusal.detail);
+        out.push(Outgoing::new(subject, id, payload).header(REASON_HEADER, reason));
+        let gap = self.gaps.open(GapReason::Refused, refusal.instrument, record.received_ns, &refusal.detail);
+        if let Some(gap) = gap {
+            self.status(record, Status::GapOpened(gap), out);
+        }
+    }
+
+    fn note(&mut self, record: &Record, noted: Noted, out: &mut Vec<Outgoing>) {
+        match noted {
+            Noted::Up => {}
+            Noted::Settled { registered, refused } => {
+                self.status(record, Status::LinkUp { registered, refused }, out);
+            }
+            Noted::Refused { registration, code, text } => {
+                error!(registration, code, text, "registration refused: the symbol is not covered");
+                self.status(record, Status::Refused { registration, code, text }, out);
+            }
+            Noted::Silent { symbols, silence_ms } => {
+                error!(?symbols, silence_ms, "connected and confirmed, but no data comes");
+                let symbols = symbols.iter().filter_map(|symbol| Symbol::parse(symbol).ok()).collect();
+                let since_ns =
+                    record.received_ns - i64::try_from(silence_ms).unwrap_or(0).saturating_mul(1_000_000);
+                self.status(record, Status::Silent { symbols, since_ns }, out);
+            }
+            Noted::Down { reason, last_received_ns } => {
+                warn!(reason, "connection ended");
+                let gap = self.gaps.open(GapReason::Disconnected, None, last_received_ns, &reason);
+                self.status(record, Status::LinkDown { reason }, out);
+                self.opened(record, gap, out);
+            }
+            Noted::Started { last_received_ns: Some(from_ns) } => {
+                let gap = self.gaps.open(GapReason::Disconnected, None, from_ns, "the service was started");
+                self.opened(record, gap, out);
+            }
+            Noted::Started { last_received_ns: None } => {}
+            Noted::JournalFull { from_ns, until_ns } => {
+                let detail = "the journal was full and the sockets were not read".to_owned();
+                let reason = GapReason::JournalFull;
+                let gap = Gap { reason, instrument: None, from_ns, until_ns: Some(until_ns), detail };
+                self.status(record, Status::GapClosed(gap), out);
+            }
+        }
+    }
+
+    /// Journalled records that are damaged on disk: a gap without an instrument.
+    pub fn damaged(&mut self, near: &Record, detail: &str, out: &mut Vec<Outgoing>) {
+        self.statuses = 0;
+        let gap = self.gaps.open(GapReason::JournalDamaged, None, near.received_ns, detail);
+        self.opened(near, gap, out);
+    }
+
+    fn opened(&mut self, record: &Record, gap: Option<Gap>, out: &mut Vec<Outgoing>) {
+        if let Some(gap) = gap {
+            self.status(record, Status::GapOpened(gap), out);
+        }
+    }
+
+    fn status(&mut self, record: &Record, status: Status, out: &mut Vec<Outgoing>) {
+        // Notes and frames of one connection are counted apart: so are the names of their messages.
+        let base = if record.kind == RecordKind::NOTE { STATUS_INDEX + (1 << 30) } else { STATUS_INDEX };
+        let stamp = self.stamp(record, base + self.statuses);
+        self.statuses += 1;
+        out.push(Outgoing::event(&Event { stamp, body: Body::Status(status) }));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! Records in, messages out: what is accepted, refused, opened and closed.
+
+use std::collections::BTreeSet;
+
+use broker::kis::parse::KisParser;
+use bytes::Bytes;
+use market::AggressorSide;
+use market::calendar::Calendar;
+
+use super::*;
+
+const TRADES: &str = include_str!("../../../broker/fixtures/kis/h0stcnt0_46.txt");
+const US: &str = include_str!("../../../broker/fixtures/kis/hdfscnt0_26.txt");
+const CONNECTED: i64 = 1_790_053_000_000_000_000;
+
+fn interpreter(market: Market) -> Interpreter<KisParser> {
+    Interpreter::new(KisParser::new(Calendar::built_in().clone()), market, Source::Kis)
+}
+
+fn frame(sequence: u64, text: &str) -> Record {
+    Record {
+        kind: RecordKind::FRAME,
+        connection_id: CONNECTED,
+        sequence,
+        received_ns: CONNECTED + i64::try_from(sequence).expect("small") * 1_000,
+        payload: Bytes::copy_from_slice(text.as_bytes()),
+    }
+}
+
+fn note(sequence: u64, noted: &Noted) -> Record {
+    Record { kind: RecordKind::NOTE, payload: Bytes::from(noted.to_bytes()), ..frame(sequence, "") }
+}
+
+fn read(interpreter: &mut Interpreter<KisParser>, records: &[Record]) -> Vec<Outgoing> {
+    let mut out = Vec::new();
+    for record in records {
+        interpreter.read(record, &mut out);
+    }
+    out
+}
+
+fn subjects(out: &[Outgoing]) -> Vec<&str> {
+    out.iter().map(|outgoing| outgoing.subject.as_str()).collect()
+}
+
+#[test]
+fn a_frame_of_four_records_is_four_messages() {
+    let text = TRADES.lines().nth(5).expect("line");
+    let out = read(&mut interpreter(Market::Kr), &[frame(1, text)]);
+    assert_eq!(subjects(&out), ["ticker.kr.kis.000100.krx"; 4]);
+    let ids: BTreeSet<_> = out.iter().map(|outgoing| &outgoing.message_id).collect();
+    assert_eq!(ids.len(), 4);
+}
+
+#[test]
+fn the_same_record_gives_the_same_messages_again() {
+    let records = [frame(1, TRADES.lines().nth(5).expect("line")), frame(2, "garbage")];
+    assert_eq!(read(&mut interpreter(Market::Kr), &records), read(&mut interpreter(Market::Kr), &records));
+}
+
+#[test]
+fn a_refused_frame_is_kept_with_its_reason_and_opens_one_gap() {
+    let good = TRADES.lines().next().expect("line");
+    let records = [frame(1, "0|H0STCNT0|001|short"), frame(2, "0|H0STCNT0|001|short"), frame(3, good)];
+    let out = read(&mut interpreter(Market::Kr), &records);
+    assert_eq!(
+        subjects(&out),
+        [
+            "deadletter.kr.kis.frame",
+            "status.kr.kis.gap_opened",
+            "deadletter.kr.kis.frame",
+            "status.kr.kis.gap_closed",
+            "ticker.kr.kis.005930.krx",
+        ]
+    );
+    assert_eq!(out[0].payload, "0|H0STCNT0|001|short");
+    let (name, reason) = &out[0].headers[0];
+    assert_eq!(*name, REASON_HEADER);
+    assert!(reason.starts_with("width: H0STCNT0"), "{reason}");
+}
+
+#[test]
+fn a_refused_record_takes_no_neighbour_along() {
+    let line = TRADES.lines().nth(5).expect("line");
+    let out = read(&mut interpreter(Market::Kr), &[frame(1, &line.replacen("^20240507^", "^x^", 1))]);
+    let subjects = subjects(&out);
+    assert_eq!(subjects.iter().filter(|subject| **subject == "ticker.kr.kis.000100.krx").count(), 3);
+    assert!(out[0].payload.starts_with(b"000100^") && !out[0].payload.contains(&b'|'));
+}
+
+#[test]
+fn the_side_of_a_us_trade_is_found_against_the_one_before() {
+    let out = read(&mut interpreter(Market::Us), &[frame(1, US.lines().next().expect("line"))]);
+    let sides: Vec<_> = out
+        .iter()
+        .map(|outgoing| match bus::decode(&outgoing.payload).expect("event").body {
+            Body::Trade(trade) => trade.aggressor_side,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(sides, [AggressorSide::Unspecified, AggressorSide::Buy]);
+}
+
+#[test]
+fn a_lost_connection_is_a_gap_from_the_last_message_to_the_next_frame() {
+    let down = Noted::Down { reason: "read: reset".to_owned(), last_received_ns: 5 };
+    let again = Noted::Down { reason: "connect: refused".to_owned(), last_received_ns: 9 };
+    let records = [note(1, &down), note(2, &again), frame(1, TRADES.lines().next().expect("line"))];
+    let out = read(&mut interpreter(Market::Kr), &records);
+    let gaps: Vec<_> = out
+        .iter()
+        .filter_map(|outgoing| match bus::decode(&outgoing.payload).expect("event").body {
+            Body::Status(Status::GapOpened(gap) | Status::GapClosed(gap)) => {
+                Some((gap.from_ns, gap.until_ns))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(gaps, [(5, None), (5, Some(CONNECTED + 1_000))]);
+    let ids: BTreeSet<_> = out.iter().map(|outgoing| &outgoing.message_id).collect();
+    assert_eq!(ids.len(), out.len());
+}

@@ -1,0 +1,163 @@
+//! Frames into the journal, before anything else happens to them. Runs on a thread of its own: it writes files.
+
+use std::time::Duration;
+
+use broker::connection::Received;
+use bytes::Bytes;
+use journal::{JournalError, Position, Record, RecordKind, Writer};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tracing::{error, info};
+
+use crate::note::Noted;
+
+/// Frames written before one flush: enough to make the flush cheap, few enough that the cursor is not kept waiting.
+const BATCH: usize = 256;
+/// Pause before a full journal is tried again.
+const FULL_PAUSE: Duration = Duration::from_millis(200);
+
+/// A record that is in the journal, handed to the cursor from memory.
+#[derive(Debug)]
+pub struct Kept {
+    /// The record.
+    pub record: Record,
+    /// Position before it.
+    pub before: Position,
+    /// Position after it.
+    pub after: Position,
+}
+
+/// Where the keeper gets and puts things.
+pub struct Keeper {
+    /// The journal.
+    pub writer: Writer,
+    /// What the connections hand on.
+    pub received: mpsc::Receiver<Received>,
+    /// Records for the cursor. When it is full they are left out: the cursor reads them from disk.
+    pub tail: mpsc::Sender<Kept>,
+    /// End of what can be read.
+    pub end: watch::Sender<Position>,
+    /// What is acknowledged and may be deleted.
+    pub acknowledged: watch::Receiver<Position>,
+    /// The runtime, for pauses.
+    pub runtime: Handle,
+    /// Notes written by this process so far.
+    pub notes: u64,
+}
+
+impl Keeper {
+    /// Keeps what comes until all connections are gone.
+    ///
+    /// # Errors
+    /// [`JournalError`] that no waiting can heal.
+    pub fn run(mut self) -> Result<(), JournalError> {
+        let mut batch = Vec::with_capacity(BATCH);
+        while let Some(first) = self.received.blocking_recv() {
+            batch.push(first);
+            while batch.len() < BATCH {
+                match self.received.try_recv() {
+                    Ok(next) => batch.push(next),
+                    Err(_) => break,
+                }
+            }
+            let mut kept = Vec::with_capacity(batch.len());
+            for received in batch.drain(..) {
+                let record = self.record(received);
+                kept.push(self.append(record)?);
+            }
+            let end = self.flush()?;
+            for item in kept {
+                // Full: the cursor is behind the tail and reads from disk.
+                let _behind = self.tail.try_send(item);
+            }
+            // After the tail: a cursor that is woken by the end finds nothing left but what was left out.
+            self.end.send_replace(end);
+            self.writer.release(*self.acknowledged.borrow_and_update());
+        }
+        let end = self.flush()?;
+        self.end.send_replace(end);
+        Ok(())
+    }
+
+    fn record(&mut self, received: Received) -> Record {
+        match received {
+            Received::Frame(frame) => Record {
+                kind: RecordKind::FRAME,
+                connection_id: frame.connection_id,
+                sequence: frame.frame_sequence,
+                received_ns: frame.received_ns,
+                payload: frame.text,
+            },
+            Received::Note { connection_id, at_ns, note } => self.note(connection_id, at_ns, &note.into()),
+        }
+    }
+
+    /// The journal record of a note.
+    pub fn note(&mut self, connection_id: i64, at_ns: i64, noted: &Noted) -> Record {
+        self.notes += 1;
+        Record {
+            kind: RecordKind::NOTE,
+            connection_id,
+            sequence: self.notes,
+            received_ns: at_ns,
+            payload: Bytes::from(noted.to_bytes()),
+        }
+    }
+
+    /// Appends a record; waits while the journal is full, and then says how long it was.
+    ///
+    /// # Errors
+    /// [`JournalError`] that no waiting can heal.
+    pub fn append(&mut self, record: Record) -> Result<Kept, JournalError> {
+        let mut full = false;
+        loop {
+            let before = self.writer.end();
+            match self.writer.append(&record) {
+                Ok(after) => {
+                    if full {
+                        self.tell_full(record.connection_id, record.received_ns)?;
+                    }
+                    return Ok(Kept { record, before, after });
+                }
+                Err(trouble) => self.wait(trouble, &mut full)?,
+            }
+        }
+    }
+
+    /// Makes everything readable, up to the position returned.
+    ///
+    /// # Errors
+    /// [`JournalError`] that no waiting can heal.
+    pub fn flush(&mut self) -> Result<Position, JournalError> {
+        let mut full = false;
+        loop {
+            match self.writer.flush() {
+                Ok(end) => return Ok(end),
+                Err(trouble) => self.wait(trouble, &mut full)?,
+            }
+        }
+    }
+
+    /// A full journal or disk: nothing is read meanwhile, so nothing is dropped here. Other trouble is passed on.
+    fn wait(&mut self, trouble: JournalError, full: &mut bool) -> Result<(), JournalError> {
+        if !trouble.is_full() {
+            return Err(trouble);
+        }
+        if !*full {
+            error!(problem = %trouble, "journal is full: the sockets are not read until there is room");
+            metrics::counter!("cell_journal_full_total").increment(1);
+            *full = true;
+        }
+        self.runtime.block_on(tokio::time::sleep(FULL_PAUSE));
+        self.writer.release(*self.acknowledged.borrow_and_update());
+        Ok(())
+    }
+
+    /// The stretch from the frame that had to wait until now, as a note of its own.
+    fn tell_full(&mut self, connection_id: i64, from_ns: i64) -> Result<(), JournalError> {
+        let until_ns = crate::run::now_ns();
+        info!(from_ns, until_ns, "journal has room again");
+        let note = self.note(connection_id, until_ns, &Noted::JournalFull { from_ns, until_ns });
+        self.writer.append(&note).map(|_| ())
+    }
+}

@@ -1,0 +1,143 @@
+//! A cell from start to stop: journal, connections, keeper and cursor, in the order in which they depend on each other.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use broker::backoff::Backoff;
+use broker::connection::Dialer;
+use broker::feed::Feed;
+use bus::publisher::Publisher;
+use journal::{Acknowledged, Position, Reader, Writer};
+use market::calendar::Calendar;
+use process::Shutdown;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::cursor::Cursor;
+use crate::interpret::Interpreter;
+use crate::keep::Keeper;
+use crate::links;
+use crate::note::Noted;
+use crate::settings::CellSettings;
+
+/// Frames between the sockets and the journal: a tenth of a second at 40,000 frames a second. Beyond it the socket
+/// waits, which is what a full disk must lead to.
+const RECEIVED: usize = 4_096;
+/// Records between the journal and the cursor in memory, about 8 MB; beyond it the cursor reads from disk.
+const TAIL: usize = 16_384;
+/// The longest wait between two connection attempts.
+const RECONNECT_MOST: Duration = Duration::from_secs(60);
+
+/// Runs a feed until the stop: stops reading, publishes what is kept, waits for the acknowledgements.
+///
+/// # Errors
+/// When the journal cannot be used, a setting cannot be meant, or messages are left after the stop limit.
+pub async fn run<F: Feed>(feed: F, settings: CellSettings, shutdown: Shutdown) -> anyhow::Result<()> {
+    let folder = settings.journal.folder.clone();
+    let (writer, recovered) = Writer::open(settings.journal.clone()).context("journal")?;
+    if let Some(torn) = &recovered.torn {
+        warn!(segment = torn.segment, offset = torn.offset, bytes = torn.bytes, reason = %torn.reason, "torn journal tail cut off");
+    }
+    let (acknowledged, damaged) = Acknowledged::load_or_start(&folder).context("journal position")?;
+    if let Some(problem) = damaged {
+        warn!(%problem, "acknowledged position cannot be read: everything kept is published again");
+    }
+    info!(acknowledged = %acknowledged, end = %recovered.end, "journal opened");
+
+    let (received_in, received) = mpsc::channel(RECEIVED);
+    let (tail_in, tail) = mpsc::channel(TAIL);
+    let (end_in, end) = watch::channel(recovered.end);
+    let (acknowledged_in, acknowledged_out) = watch::channel(acknowledged);
+    let runtime = tokio::runtime::Handle::current();
+    let mut keeper = Keeper {
+        writer,
+        received,
+        tail: tail_in,
+        end: end_in,
+        acknowledged: acknowledged_out,
+        runtime,
+        notes: 0,
+    };
+    let last_received_ns = last_received(&folder, recovered.end);
+    let started = keeper.note(now_ns(), now_ns(), &Noted::Started { last_received_ns });
+    keeper.writer.append(&started).context("journal")?;
+    let readable = keeper.flush().context("journal")?;
+    keeper.end.send_replace(readable);
+
+    let feed = Arc::new(feed);
+    let cursor = Cursor {
+        folder,
+        position: acknowledged,
+        tail,
+        end,
+        acknowledged: acknowledged_in,
+        interpreter: Interpreter::new(feed.parser(), feed.market(), feed.source()),
+        publisher: Publisher::new(&settings.nats, &settings.service)?,
+        stop_limit: settings.stop_limit,
+    };
+    let stop = CancellationToken::new();
+    let mut links = connect(&feed, &settings, received_in, &stop)?;
+    let mut keeping = tokio::task::spawn_blocking(move || keeper.run());
+    let mut publishing = tokio::spawn(cursor.run());
+
+    tokio::select! {
+        () = shutdown.requested() => {}
+        failed = &mut keeping => return Err(ended("journal", failed.map(|result| result.map_err(Into::into)))),
+        failed = &mut publishing => return Err(ended("cursor", failed)),
+    }
+    // From the socket inwards: each part ends when nothing can come any more.
+    stop.cancel();
+    while links.join_next().await.is_some() {}
+    keeping.await?.context("journal")?;
+    publishing.await?
+}
+
+fn connect<F: Feed>(
+    feed: &Arc<F>,
+    settings: &CellSettings,
+    received: mpsc::Sender<broker::connection::Received>,
+    stop: &CancellationToken,
+) -> anyhow::Result<JoinSet<()>> {
+    let dialer = Dialer {
+        tls: broker::tls::client(settings.ca_file.as_deref())?,
+        market: feed.market(),
+        calendar: Calendar::built_in().clone(),
+        always_open: settings.always_open,
+    };
+    let mut links = JoinSet::new();
+    for (index, key) in feed.connections().into_iter().enumerate() {
+        let backoff = Backoff::new(settings.reconnect_first, RECONNECT_MOST);
+        let (dialer, received, stop) = (dialer.clone(), received.clone(), stop.clone());
+        links.spawn(links::keep_open(Arc::clone(feed), index, key, dialer, backoff, received, stop));
+    }
+    // `received` is dropped here: the keeper ends when the last connection has.
+    Ok(links)
+}
+
+fn ended(part: &str, result: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Error {
+    match result {
+        Ok(Ok(())) => anyhow::anyhow!("{part} ended by itself"),
+        Ok(Err(error)) => error.context(part.to_owned()),
+        Err(panic) => anyhow::Error::from(panic).context(part.to_owned()),
+    }
+}
+
+/// When the journal's last record was received: a service that was killed knows from here on what it may have missed.
+fn last_received(folder: &std::path::Path, end: Position) -> Option<i64> {
+    let mut reader = Reader::open(folder, Position { segment: end.segment, offset: 0 }).ok()?;
+    let mut last = None;
+    // A damaged record is the cursor's business.
+    while let Ok(Some((record, _))) = reader.next() {
+        last = Some(record.received_ns);
+    }
+    last
+}
+
+/// The clock of this machine, UTC ns.
+pub(crate) fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,31 @@
+//! The simulated broker: settings turn into the bytes that Korea Investment & Securities sends, over REST and
+//! WebSocket, out of a seeded market or out of files of frames.
+//!
+//! It formats everything itself and shares no code with what reads it: a shared mistake must not cancel out.
+//! The way of an event: `engine` draws a registration, `market` makes a trade or changes a book, `format` writes the
+//! frame and the line of the tape, `server` puts the frame on the socket and the line into `tape`.
+
+mod clock;
+mod config;
+mod control;
+mod credentials;
+mod engine;
+mod format;
+mod hub;
+mod market;
+mod request;
+mod rest;
+mod run;
+mod script;
+mod server;
+mod state;
+mod tape;
+mod tls;
+mod tr;
+
+#[cfg(test)]
+mod tests;
+
+fn main() -> std::process::ExitCode {
+    process::run::<config::Raw, config::Settings, _, _>("simulator", run::run)
+}

@@ -1,0 +1,101 @@
+//! The simulator as a whole: settings turn into two listeners, an engine and a tape, and end in this order: no more
+//! events, sockets closed, tape on disk.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use axum::Router;
+use process::Shutdown;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::config::Settings;
+use crate::state::State;
+use crate::tape::Tape;
+use crate::tls::{self, TlsListener};
+use crate::{control, engine, rest, server};
+
+/// A simulator whose listeners are open.
+pub struct Running {
+    /// REST and control.
+    pub rest: SocketAddr,
+    /// WebSocket.
+    pub websocket: SocketAddr,
+    state: Arc<State>,
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+/// Runs until the stop is asked for.
+///
+/// # Errors
+/// When an address, a file or the certificate authority cannot be had.
+pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
+    let running = start(settings, &shutdown).await?;
+    tracing::info!(rest = %running.rest, websocket = %running.websocket, "simulator ready");
+    running.wait(&shutdown).await
+}
+
+/// Opens the listeners and starts all parts.
+///
+/// # Errors
+/// As [`run`].
+pub async fn start(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<Running> {
+    let rest = bind(settings.rest_address).await?;
+    let websocket = bind(settings.websocket_address).await?;
+    let acceptor = if settings.tls { Some(tls::acceptor(&settings.tls_folder)?) } else { None };
+    let tape = Tape::open(settings.tape.as_deref())?;
+    // Only so that approval keys of an earlier start are unknown.
+    let boot = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| u64::from(time.subsec_nanos()) + time.as_secs());
+    let state = Arc::new(State::new(settings, tape, boot));
+    let addresses = (rest.local_addr()?, websocket.local_addr()?);
+
+    let mut tasks = JoinSet::new();
+    let routes = rest::routes().merge(control::routes()).with_state(state.clone());
+    match acceptor.clone() {
+        None => tasks.spawn(serve(rest, routes, shutdown.clone())),
+        Some(acceptor) => tasks.spawn(serve(TlsListener::new(rest, acceptor)?, routes, shutdown.clone())),
+    };
+    let (sockets, stop) = (state.clone(), shutdown.clone());
+    tasks.spawn(async move {
+        server::run(sockets, websocket, acceptor, stop).await;
+        Ok(())
+    });
+    tasks.spawn(engine::run(state.clone(), shutdown.clone()));
+    Ok(Running { rest: addresses.0, websocket: addresses.1, state, tasks })
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}: is it in use?"))
+}
+
+async fn serve<L>(listener: L, routes: Router, shutdown: Shutdown) -> anyhow::Result<()>
+where
+    L: axum::serve::Listener,
+    L::Addr: std::fmt::Debug,
+{
+    let stop = async move { shutdown.requested().await };
+    Ok(axum::serve(listener, routes).with_graceful_shutdown(stop).await?)
+}
+
+impl Running {
+    /// Waits for the stop, then until all parts have ended and the tape is on disk.
+    ///
+    /// # Errors
+    /// The first error of a part; the others are stopped.
+    pub async fn wait(mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
+        let mut first = Ok(());
+        while let Some(ended) = self.tasks.join_next().await {
+            let result = ended.map_err(anyhow::Error::from).and_then(|result| result);
+            if result.is_err() && first.is_ok() {
+                first = result;
+            }
+            shutdown.request();
+        }
+        self.state.tape.flush().await;
+        first
+    }
+}

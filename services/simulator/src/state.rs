@@ -1,0 +1,118 @@
+//! What the REST side, the sockets and the engine share.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+
+use crate::config::Settings;
+use crate::credentials::Credentials;
+use crate::hub::{Hub, Item};
+use crate::market::Market;
+use crate::script::{LinkFault, Script};
+use crate::tape::Tape;
+use crate::tr::{COUNT, Tr};
+
+/// Everything the parts share. Locks are held for bookkeeping only, never across an await.
+pub struct State {
+    /// The settings.
+    pub settings: Settings,
+    credentials: Mutex<Credentials>,
+    hub: Mutex<Hub>,
+    market: Mutex<Market>,
+    script: Mutex<Script>,
+    /// The tape.
+    pub tape: Tape,
+    /// Events written, by TR.
+    pub written: [AtomicU64; COUNT],
+    /// Frames of files written.
+    pub replayed: AtomicU64,
+    /// Events made so far: what `at_event` of a fault counts.
+    pub made: AtomicU64,
+    /// Whether events are made.
+    pub running: AtomicBool,
+    /// Whether the engine still holds lines for the tape.
+    pub lines_held: AtomicBool,
+}
+
+impl State {
+    /// The state at start.
+    #[must_use]
+    pub fn new(settings: Settings, tape: Tape, boot: u64) -> Self {
+        let mut script = Script::default();
+        script.add(settings.faults.clone());
+        Self {
+            credentials: Mutex::new(Credentials::new(&settings.keys, settings.requests_per_second, boot)),
+            hub: Mutex::new(Hub::default()),
+            market: Mutex::new(Market::new(settings.seed, settings.symbols.clone())),
+            script: Mutex::new(script),
+            tape,
+            written: std::array::from_fn(|_| AtomicU64::new(0)),
+            replayed: AtomicU64::new(0),
+            made: AtomicU64::new(0),
+            running: AtomicBool::new(true),
+            lines_held: AtomicBool::new(false),
+            settings,
+        }
+    }
+
+    /// The keys.
+    pub fn credentials(&self) -> MutexGuard<'_, Credentials> {
+        lock(&self.credentials)
+    }
+
+    /// The connections.
+    pub fn hub(&self) -> MutexGuard<'_, Hub> {
+        lock(&self.hub)
+    }
+
+    /// The market. Taken after the hub when both are needed.
+    pub fn market(&self) -> MutexGuard<'_, Market> {
+        lock(&self.market)
+    }
+
+    /// The faults.
+    pub fn script(&self) -> MutexGuard<'_, Script> {
+        lock(&self.script)
+    }
+
+    /// Lets the faults happen that are due.
+    pub fn apply_faults(&self) {
+        let due = self.script().due(self.made.load(Ordering::Relaxed), Instant::now());
+        for fault in due {
+            tracing::info!(?fault, "fault by script");
+            match fault {
+                LinkFault::Cut(reset) => self.tell_all(|| Item::Cut(reset)),
+                LinkFault::Stall(time) => self.tell_all(|| Item::Stall(time)),
+                LinkFault::Refuse(code) => self.hub().refusals.push_back(code),
+                LinkFault::DeadKey => self.credentials().forget_approvals(),
+            }
+        }
+    }
+
+    fn tell_all(&self, item: impl Fn() -> Item) {
+        for (id, connection) in &self.hub().connections {
+            if connection.sender.try_send(item()).is_err() {
+                tracing::warn!(connection = id, "fault not delivered, its queue is full");
+            }
+        }
+    }
+
+    /// Whether every event made so far is written or given up, and with the tape.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        let drained = self.hub().connections.values().all(|connection| connection.figures.is_drained());
+        drained && !self.lines_held.load(Ordering::Acquire)
+    }
+
+    /// Counts events that were written; none = a frame of a file.
+    pub fn count(&self, tr: Option<Tr>, events: u64) {
+        let counter = tr.map_or(&self.replayed, |tr| &self.written[tr.index()]);
+        counter.fetch_add(events, Ordering::Relaxed);
+    }
+}
+
+/// A panic of another holder leaves counters and maps that are still whole enough for a test bench.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,148 @@
+//! The tape: every event that was written to a socket becomes a line of JSON in a file, for comparison with what
+//! was archived.
+//!
+//! A trade is
+//! `{"kind":"trade","source":"kis","market":"kr","tape":"krx","symbol":"005930","trade_date":"20261125",`
+//! `"exchange_ns":1764030605000000000,"price":"70000","quantity":10,"aggressor_side":"buy","cumulative_volume":1234,`
+//! `"cumulative_value":"86380000","best_ask":"70000","best_bid":"69900","connections":[1]}` and a book
+//! `{"kind":"order_book",` the same six, `"exchange_ns":…,"asks":[["70100",12],…],"bids":[["70000",3],…],`
+//! `"total_ask_quantity":…,"total_bid_quantity":…,"cumulative_volume":…,"connections":[1]}`.
+//!
+//! - `market` is `kr` or `us`; `tape` is `krx`, `nxt`, `all` (both), `us`, or `day` (the US market of the Korean
+//!   daytime); `symbol` is bare (`AAPL`, `BRK/B`).
+//! - Prices are decimal text without trailing zeros, best level first; levels without a price are left out.
+//! - `exchange_ns` is the whole second of the frame in UTC; `trade_date` is Korea's date, for `us` New York's.
+//! - `aggressor_side` (`buy`, `sell`, `none`) is the truth, also for the US, whose first record after a connect does
+//!   not tell it. `cumulative_value` is whole won or truncated whole dollars. `cumulative_volume` of a US book is
+//!   `null`.
+//! - `connections` are the simulator's numbers of the sockets that it was written to (1, 2, … by time of accept). An
+//!   event that went to several sockets is one line. Lines of one connection stand in the order of its frames.
+//! - In replay of frame files a line is `{"kind":"frame","text":"0|H0STCNT0|…","connections":[1]}`.
+//!
+//! Beside it `<tape>.faults` keeps what must not be in the archive, or came in another way, with a `reason`: `drop`,
+//! `truncate`, `wrong_count`, `garbage` (the record was spoilt, its neighbours in the frame are in the tape),
+//! `unwritten` (the socket died first), `slow_reader` (`connections` had no room while another got it), and
+//! `duplicate` (in the tape as well, and sent a second time).
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use tokio::sync::{mpsc, oneshot};
+
+/// Chunks that may wait for the disk: each at most a slice of events, so seconds of a storm; then writers wait.
+const WAITING: usize = 256;
+
+enum Command {
+    Lines(String),
+    Faults(String),
+    Flush(oneshot::Sender<()>),
+}
+
+/// The writer's address; without a file everything is dropped. Clones write to the same files.
+#[derive(Debug, Clone)]
+pub struct Tape {
+    sender: Option<mpsc::Sender<Command>>,
+}
+
+impl Tape {
+    /// Creates the two files and the thread that writes them.
+    ///
+    /// # Errors
+    /// When a file cannot be created.
+    pub fn open(path: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(path) = path else { return Ok(Self { sender: None }) };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut faults = path.as_os_str().to_owned();
+        faults.push(".faults");
+        let files = (create(path)?, create(&PathBuf::from(faults))?);
+        let (sender, receiver) = mpsc::channel(WAITING);
+        std::thread::Builder::new()
+            .name("tape".to_owned())
+            .spawn(move || write(receiver, files.0, files.1))?;
+        Ok(Self { sender: Some(sender) })
+    }
+
+    /// Whether lines are kept at all.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.sender.is_some()
+    }
+
+    /// Keeps lines of events that were written.
+    pub async fn lines(&self, lines: String) {
+        self.send(lines, Command::Lines).await;
+    }
+
+    /// Keeps lines of events with a reason.
+    pub async fn faults(&self, lines: String) {
+        self.send(lines, Command::Faults).await;
+    }
+
+    async fn send(&self, lines: String, command: fn(String) -> Command) {
+        let Some(sender) = self.sender.as_ref().filter(|_| !lines.is_empty()) else { return };
+        if sender.send(command(lines)).await.is_err() {
+            tracing::error!("tape writer is gone, events are not recorded");
+        }
+    }
+
+    /// Waits until everything kept so far is in the files.
+    pub async fn flush(&self) {
+        let Some(sender) = &self.sender else { return };
+        let (done, wait) = oneshot::channel();
+        if sender.send(Command::Flush(done)).await.is_ok() && wait.await.is_ok() {
+            return;
+        }
+        tracing::error!("tape writer is gone, events are not recorded");
+    }
+}
+
+fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
+    let file =
+        File::create(path).map_err(|e| anyhow::anyhow!("cannot create tape {}: {e}", path.display()))?;
+    Ok(BufWriter::with_capacity(1 << 20, file))
+}
+
+/// Writes until the last sender is gone; flushes whenever nothing waits, so the file is never a second behind.
+fn write(mut receiver: mpsc::Receiver<Command>, mut lines: BufWriter<File>, mut faults: BufWriter<File>) {
+    while let Some(command) = receiver.blocking_recv() {
+        let mut result = Ok(());
+        let mut waiting = None;
+        match command {
+            Command::Lines(text) => result = lines.write_all(text.as_bytes()),
+            Command::Faults(text) => result = faults.write_all(text.as_bytes()),
+            Command::Flush(done) => waiting = Some(done),
+        }
+        if waiting.is_some() || receiver.is_empty() {
+            result = result.and_then(|()| lines.flush()).and_then(|()| faults.flush());
+        }
+        if let Err(error) = result {
+            tracing::error!(%error, "tape cannot be written");
+            return;
+        }
+        if let Some(done) = waiting {
+            // Nobody waits any more: nothing to tell.
+            let _gone = done.send(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn lines_and_faults_are_in_the_files_after_a_flush() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("deep/tape.jsonl");
+        let tape = Tape::open(Some(&path)).expect("tape");
+        tape.lines("{\"a\":1}\n".to_owned()).await;
+        tape.faults("{\"b\":2}\n".to_owned()).await;
+        tape.flush().await;
+        assert_eq!(std::fs::read_to_string(&path).expect("tape"), "{\"a\":1}\n");
+        let faults = folder.path().join("deep/tape.jsonl.faults");
+        assert_eq!(std::fs::read_to_string(faults).expect("faults"), "{\"b\":2}\n");
+    }
+}

@@ -1,0 +1,7 @@
+//! The whole simulator on loopback, spoken to by a plain HTTP and a plain WebSocket client.
+
+mod data;
+mod faults;
+mod protocol;
+mod rest;
+mod support;

@@ -1,0 +1,147 @@
+//! Faults by script, as the client and the tape see them.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Error;
+
+use super::support::{Simulator, records};
+
+/// Starts with a KRX book registration and the faults; receives `count` records at least.
+async fn with_faults(faults: &str, count: usize) -> (Simulator, Vec<String>, Vec<Value>, Vec<Value>) {
+    let simulator = Simulator::start(&format!("rate = 2000\nfaults = '{faults}'")).await;
+    let mut client = simulator.client("demo").await;
+    client.subscribe("H0STASP0", "005930").await;
+    while client.data.len() < count {
+        let text = client.next().await.expect("alive").expect("open");
+        client.data.push(text);
+    }
+    simulator.stop_events().await;
+    client.drain(Duration::from_millis(300)).await;
+    let (tape, faults) = (simulator.lines("tape.jsonl"), simulator.lines("tape.jsonl.faults"));
+    (simulator, client.data, tape, faults)
+}
+
+#[tokio::test]
+async fn dropped_events_are_in_the_list_of_faults_only() {
+    let (simulator, data, tape, faults) =
+        with_faults(r#"[{"at_event":50,"do":"drop","count":7}]"#, 200).await;
+    assert_eq!((faults.len(), faults[0]["reason"].as_str()), (7, Some("drop")));
+    assert_eq!(tape.len(), data.len());
+    simulator.end().await;
+}
+
+#[tokio::test]
+async fn spoilt_frames_are_not_on_the_tape_and_their_neighbours_are() {
+    let faults = r#"[{"at_event":10,"do":"truncate"},{"at_event":20,"do":"wrong_count"},{"at_event":30,"do":"garbage"},{"at_event":40,"do":"null","field":5},{"at_event":50,"do":"duplicate"}]"#;
+    let (simulator, data, tape, faults) = with_faults(faults, 200).await;
+    let reasons: Vec<&str> = faults.iter().filter_map(|line| line["reason"].as_str()).collect();
+    assert_eq!(reasons, ["truncate", "wrong_count", "garbage", "garbage", "duplicate"]);
+    // The book that came twice is on the tape twice.
+    assert_eq!(tape.len(), data.len() - 4);
+    assert!(data[10].matches('^').count() < 62, "{}", data[10]);
+    assert!(data[20].starts_with("0|H0STASP0|002|"), "{}", data[20]);
+    assert!(data[30].starts_with("0|H0STASP0|001|005930^") && data[30].contains("^12x4^"), "{}", data[30]);
+    assert_eq!(data[40].split('^').nth(5), Some("(null)"));
+    assert_eq!(data[50], data[51]);
+    simulator.end().await;
+}
+
+#[tokio::test]
+async fn grown_records_keep_their_first_fields() {
+    let faults = r#"[{"at_event":5,"do":"grow","tr":"H0STASP0","count":2}]"#;
+    let (simulator, data, tape, _) = with_faults(faults, 20).await;
+    let widths: Vec<usize> = records(&data).iter().map(|(_, fields)| fields.len()).collect();
+    assert_eq!((widths[4], widths[5]), (63, 65));
+    assert_eq!(tape.len(), data.len());
+    simulator.end().await;
+}
+
+#[tokio::test]
+async fn a_cut_ends_without_a_close_frame_after_the_event() {
+    let simulator = Simulator::start(
+        r#"rate = 1000
+        faults = [{ at_event = 100, do = "cut" }]"#,
+    )
+    .await;
+    let mut client = simulator.client("demo").await;
+    client.subscribe("H0STASP0", "005930").await;
+    let end = loop {
+        match client.next().await {
+            Ok(Some(text)) => client.data.push(text),
+            Ok(None) => panic!("closed with a frame"),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(end, Error::Protocol(_) | Error::Io(_)), "{end}");
+    assert_eq!(client.data.len(), 100);
+    simulator.stop_events().await;
+    let tape = simulator.lines("tape.jsonl");
+    assert_eq!(tape.len(), 100);
+    simulator.end().await;
+}
+
+#[tokio::test]
+async fn refusals_dead_keys_and_silence_come_on_demand() {
+    let simulator = Simulator::start("rate = 1000").await;
+    let mut client = simulator.client("demo").await;
+    let post = async |fault: Value| simulator.post("/control/faults", &Value::Array(vec![fault])).await.0;
+    assert_eq!(post(json!({ "do": "refuse", "code": "OPSP0009" })).await, 200);
+    let book = client.request("1", "H0STASP0", "005930");
+    assert_eq!(client.ask(&book).await.2, "OPSP0009");
+    assert_eq!(post(json!({ "do": "silent", "tr_key": "005930" })).await, 200);
+    client.subscribe("H0STASP0", "005930").await;
+    client.subscribe("H0STASP0", "000660").await;
+    client.receive(50).await;
+    assert!(records(&client.data).iter().all(|(_, fields)| fields[0] == "000660"));
+    assert_eq!(post(json!({ "do": "clear" })).await, 200);
+    client.data.clear();
+    client.receive(200).await;
+    assert!(records(&client.data).iter().any(|(_, fields)| fields[0] == "005930"));
+    assert_eq!(post(json!({ "do": "dead_key" })).await, 200);
+    let other = client.request("1", "H0STCNT0", "005930");
+    assert_eq!(client.ask(&other).await.2, "OPSP0011");
+    assert_eq!(post(json!({ "do": "dance" })).await, 400);
+    simulator.end().await;
+}
+
+#[tokio::test]
+async fn a_stall_is_silence_without_loss_and_slowness_ends() {
+    let simulator = Simulator::start("rate = 1000").await;
+    let mut client = simulator.client("demo").await;
+    client.subscribe("H0STASP0", "005930").await;
+    client.receive(50).await;
+    simulator.post("/control/faults", &json!([{ "do": "stall", "seconds": 1 }])).await;
+    let mut silence = Duration::ZERO;
+    while silence < Duration::from_millis(900) {
+        let start = Instant::now();
+        client.receive(1).await;
+        silence = silence.max(start.elapsed());
+    }
+    client.receive(500).await;
+    simulator.post("/control/faults", &json!([{ "do": "slow", "rate": 10, "seconds": 1 }])).await;
+    let start = Instant::now();
+    client.receive(500).await;
+    assert!(start.elapsed() > Duration::from_secs(1), "{:?}", start.elapsed());
+    simulator.stop_events().await;
+    client.drain(Duration::from_millis(300)).await;
+    assert_eq!(simulator.lines("tape.jsonl").len(), records(&client.data).len());
+    simulator.end().await;
+}
+
+#[tokio::test]
+async fn a_reset_is_an_error_and_the_key_is_free_again() {
+    let simulator = Simulator::start("rate = 1000").await;
+    let mut client = simulator.client("demo").await;
+    client.subscribe("H0STASP0", "005930").await;
+    simulator.post("/control/faults", &json!([{ "do": "reset" }])).await;
+    while let Ok(message) = client.next().await {
+        assert!(message.is_some(), "closed with a frame");
+    }
+    let (ws, _) = tokio_tungstenite::connect_async(&simulator.websocket).await.expect("socket");
+    client.ws = ws;
+    client.subscribe("H0STASP0", "005930").await;
+    client.receive(10).await;
+    simulator.end().await;
+}

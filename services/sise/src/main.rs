@@ -1,0 +1,61 @@
+//! `sise`: the command line. One file a subcommand; small ones start no runtime, so that `sise decode` is quick.
+
+mod decode;
+mod json;
+mod migrate;
+mod parse;
+mod streams;
+mod tap;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Records the Korean and US stock markets through KIS and Kiwoom; this command looks and helps.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Settings file in place of config/sise.toml; may be given again, the last wins.
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Vec<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Read one event from standard input and print it as one line of JSON.
+    Decode(decode::Decode),
+    /// Read a broker's raw frames, one a line, and print what each holds or why it is refused.
+    Parse(parse::Parse),
+    /// Compare the streams of the server with nats/streams.json, and make them match.
+    Streams(streams::Streams),
+    /// Create or update the tables of ClickHouse.
+    Migrate(migrate::Migrate),
+    /// Follow a subject and print each event as one line of JSON.
+    Tap(tap::Tap),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    process::tls::install();
+    let result = match arguments.command {
+        Command::Decode(command) => decode::run(&command),
+        Command::Parse(command) => parse::run(&command),
+        Command::Streams(command) => wait(streams::run(&command, &arguments.config)),
+        Command::Migrate(command) => wait(migrate::run(&command, &arguments.config)),
+        Command::Tap(command) => wait(tap::run(&command, &arguments.config)),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("sise: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn wait(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}

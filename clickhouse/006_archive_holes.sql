@@ -5,8 +5,8 @@ SELECT
     stream,
     epoch,
     covered + 1 AS first,
-    next_first - 1 AS last,
-    next_first - covered - 1 AS missing
+    toUInt64(next_first - 1) AS last,
+    toUInt64(next_first - covered - 1) AS missing
 FROM
 (
     SELECT

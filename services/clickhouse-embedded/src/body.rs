@@ -4,6 +4,7 @@
 //! Only the head of the text is held in memory. Data go to the spool as they come.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest as _, Multipart};
@@ -24,6 +25,10 @@ const MAX_QUERY_BYTES: usize = 256 << 10;
 const MAX_QUERY_LIMIT: usize = 64 << 20;
 /// Longest form (`multipart/form-data`), all fields together.
 const MAX_FORM_BYTES: usize = 16 << 20;
+
+/// How long a client may be silent in the middle of its body: four times `http_receive_timeout` of ClickHouse, since
+/// clients that gather rows as they come are slow by nature.
+const RECEIVE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What a request brought.
 #[derive(Debug)]
@@ -94,12 +99,18 @@ pub async fn receive(
             );
             return Err(Exception::syntax(text));
         }
-        match stream.next().await.transpose()? {
+        match next(&mut stream).await? {
             Some(piece) => head.extend_from_slice(&piece),
             None => complete = true,
         }
     }
     Ok(Received { sql: text(&head)?, data: None })
+}
+
+async fn next(stream: &mut ByteStream<Exception>) -> Result<Option<Bytes>, Exception> {
+    let piece = tokio::time::timeout(RECEIVE_TIMEOUT, stream.next()).await;
+    let silent = |_| Exception::socket_timeout("Timeout exceeded while reading the request's body");
+    piece.map_err(silent)?.transpose()
 }
 
 async fn spooled(
@@ -112,7 +123,7 @@ async fn spooled(
     let sql = text(statement)?;
     let mut writer = spool.create().await?;
     writer.write(first).await?;
-    while let Some(piece) = stream.next().await.transpose()? {
+    while let Some(piece) = next(&mut stream).await? {
         writer.write(&piece).await?;
     }
     Ok(Received { sql, data: Some(writer.finish().await?) })

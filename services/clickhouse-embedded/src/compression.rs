@@ -5,15 +5,15 @@
 
 use std::pin::Pin;
 
-use async_compression::tokio::bufread as codec;
+use async_compression::tokio::{bufread as codec, write as encoder};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio_util::io::{ReaderStream, StreamReader};
 
 use crate::error::Exception;
 
-/// Pieces of an unpacked or packed stream.
+/// Pieces of an unpacked stream.
 const PIECE_BYTES: usize = 256 << 10;
 
 /// A stream of bytes that can be sent between tasks.
@@ -105,19 +105,49 @@ impl Encoding {
         Box::pin(stream.map(move |piece| piece.map_err(broken)))
     }
 
-    /// Packs an answer.
+    /// Packs an answer. Each piece of it is flushed: it can be read when it has come, and an error written behind the
+    /// data starts a block of its own (the Rust client looks for it at the end of one).
     #[must_use]
     pub fn encoded(self, stream: ByteStream<std::io::Error>) -> ByteStream<std::io::Error> {
-        let reader = StreamReader::new(stream);
         let fast = async_compression::Level::Fastest;
         match self {
-            Self::Lz4 => pieces(codec::Lz4Encoder::new(reader)),
-            Self::Zstd => pieces(codec::ZstdEncoder::with_quality(reader, fast)),
-            Self::Gzip => pieces(codec::GzipEncoder::with_quality(reader, fast)),
-            Self::Brotli => pieces(codec::BrotliEncoder::with_quality(reader, fast)),
-            Self::Deflate => pieces(codec::ZlibEncoder::with_quality(reader, fast)),
+            Self::Lz4 => packed(encoder::Lz4Encoder::new(Vec::new()), stream),
+            Self::Zstd => packed(encoder::ZstdEncoder::with_quality(Vec::new(), fast), stream),
+            Self::Gzip => packed(encoder::GzipEncoder::with_quality(Vec::new(), fast), stream),
+            Self::Brotli => packed(encoder::BrotliEncoder::with_quality(Vec::new(), fast), stream),
+            Self::Deflate => packed(encoder::ZlibEncoder::with_quality(Vec::new(), fast), stream),
         }
     }
+}
+
+/// An encoder over a `Vec` whose bytes can be taken out as they come.
+trait Packer: AsyncWrite + Send + Unpin + 'static {
+    fn take(&mut self) -> Bytes;
+}
+
+macro_rules! packers {
+    ($($encoder:ident)*) => {$(
+        impl Packer for encoder::$encoder<Vec<u8>> {
+            fn take(&mut self) -> Bytes {
+                Bytes::from(std::mem::take(self.get_mut()))
+            }
+        }
+    )*};
+}
+
+packers!(Lz4Encoder ZstdEncoder GzipEncoder BrotliEncoder ZlibEncoder);
+
+fn packed(encoder: impl Packer, stream: ByteStream<std::io::Error>) -> ByteStream<std::io::Error> {
+    Box::pin(futures_util::stream::try_unfold(Some((encoder, stream)), |state| async move {
+        let Some((mut encoder, mut stream)) = state else { return Ok(None) };
+        if let Some(piece) = stream.next().await.transpose()? {
+            encoder.write_all(&piece).await?;
+            encoder.flush().await?;
+            return Ok(Some((encoder.take(), Some((encoder, stream)))));
+        }
+        encoder.shutdown().await?;
+        Ok(Some((encoder.take(), None)))
+    }))
 }
 
 fn pieces(reader: impl AsyncRead + Send + 'static) -> ByteStream<std::io::Error> {

@@ -123,7 +123,8 @@ impl Engine {
                     runtime.block_on(async { tokio::time::timeout(SEND_TIMEOUT, replies.send(reply)).await });
                 if matches!(sent, Ok(Ok(()))) { Ok(()) } else { Err(Stop::Unread) }
             };
-            match engine.run(&statement, &send) {
+            // The last reply goes out when the session is free again: the client may use it at once.
+            match engine.run(&statement, &send).and_then(send) {
                 Ok(()) => {}
                 Err(Stop::Failed(exception)) => {
                     let _unread = send(Reply::Failed(statement.told(exception)));
@@ -154,7 +155,8 @@ impl Engine {
         self.library.open(&self.arguments).map_err(|error: FfiError| Exception::unknown(error.to_string()))
     }
 
-    fn run(&self, statement: &Statement, send: &dyn Fn(Reply) -> Result<(), Stop>) -> Result<(), Stop> {
+    /// Returns the last reply.
+    fn run(&self, statement: &Statement, send: &dyn Fn(Reply) -> Result<(), Stop>) -> Result<Reply, Stop> {
         let formatted = self.format(statement)?;
         statement.check(&formatted)?;
         let format = formatted.format.clone().unwrap_or_else(|| statement.format.clone());
@@ -166,7 +168,7 @@ impl Engine {
             send(Reply::Format(format.clone()))?;
             match header {
                 Some(header) => stream(connection, statement, &formatted.sql, &format, header, send),
-                None => whole(connection, statement, &formatted, &format, send),
+                None => whole(connection, statement, &formatted, &format),
             }
         };
         match &statement.session {
@@ -179,8 +181,8 @@ impl Engine {
         &self,
         request: &SessionRequest,
         statement: &Statement,
-        work: impl FnOnce(&mut Connection) -> Result<(), Stop>,
-    ) -> Result<(), Stop> {
+        work: impl FnOnce(&mut Connection) -> Result<Reply, Stop>,
+    ) -> Result<Reply, Stop> {
         let taken = self.sessions.take(request)?;
         // From here on the session is marked busy; the guard frees it however this ends.
         let mut guard = SessionGuard { sessions: &self.sessions, request, connection: None };
@@ -263,8 +265,7 @@ fn whole(
     statement: &Statement,
     formatted: &Formatted,
     format: &str,
-    send: &dyn Fn(Reply) -> Result<(), Stop>,
-) -> Result<(), Stop> {
+) -> Result<Reply, Stop> {
     let infile =
         statement.data.as_ref().map(|file| formatted.taking_infile(&file.path().display().to_string()));
     let sql = infile.as_deref().unwrap_or(&formatted.sql);
@@ -274,7 +275,7 @@ fn whole(
     if statement.data.is_some() {
         metrics::counter!("clickhouse_embedded_rows_inserted_total").increment(statistics.rows_written);
     }
-    send(Reply::Whole(result.into_bytes(), statistics))
+    Ok(Reply::Whole(result.into_bytes(), statistics))
 }
 
 fn stream(
@@ -284,7 +285,7 @@ fn stream(
     format: &str,
     header: Header,
     send: &dyn Fn(Reply) -> Result<(), Stop>,
-) -> Result<(), Stop> {
+) -> Result<Reply, Stop> {
     let failed = |text: String| Stop::Failed(Exception::parse(&text));
     let mut pieces = connection.stream(sql, format, &statement.parameters).map_err(failed)?;
     let mut total = Statistics::default();
@@ -302,5 +303,5 @@ fn stream(
             send(Reply::Piece(bytes))?;
         }
     }
-    send(Reply::Done(total))
+    Ok(Reply::Done(total))
 }

@@ -38,6 +38,7 @@ codes! {
     checksum 40 "CHECKSUM_DOESNT_MATCH",
     unknown_compression 89 "UNKNOWN_COMPRESSION_METHOD",
     cannot_decompress 271 "CANNOT_DECOMPRESS",
+    socket_timeout 209 "SOCKET_TIMEOUT",
     not_enough_space 243 "NOT_ENOUGH_SPACE",
     outfile 358 "INTO_OUTFILE_NOT_ALLOWED",
     session_not_found 372 "SESSION_NOT_FOUND",

@@ -52,13 +52,6 @@ impl Process {
             pause().await;
         }
     }
-
-    /// Resident memory in MB.
-    pub fn resident_mb(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("status");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
-        line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).expect("kB") / 1_024
-    }
 }
 
 impl Drop for Process {
@@ -146,7 +139,12 @@ impl House {
         let config = self.folder().join("empty.toml");
         std::fs::write(&config, "").expect("settings");
         let mut command = Command::new(env!("CARGO_BIN_EXE_archiver"));
-        command.arg("--config").arg(config).env_clear().env("SISE__LOG__LEVEL", "info,archiver=debug");
+        command
+            .arg("--config")
+            .arg(config)
+            .env_clear()
+            .env("SISE__LOG__LEVEL", "info,archiver=debug")
+            .env("SISE__LOG__JSON", "true");
         let mut set = |key: &str, value: &str| {
             command.env(format!("SISE__{key}"), value);
         };
@@ -189,7 +187,11 @@ impl House {
 
     /// A number from SQL.
     pub async fn number(&self, sql: &str) -> u64 {
-        self.client().query(sql).fetch_one::<u64>().await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+        self.asked(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    async fn asked(&self, sql: &str) -> Result<u64, clickhouse::error::Error> {
+        self.client().query(&format!("SELECT toUInt64(({sql}))")).fetch_one::<u64>().await
     }
 
     pub async fn execute(&self, sql: &str) {
@@ -200,7 +202,7 @@ impl House {
     pub async fn until_number(&self, sql: &str, expected: u64) {
         let deadline = Instant::now() + LIMIT;
         loop {
-            let found = self.client().query(sql).fetch_one::<u64>().await;
+            let found = self.asked(sql).await;
             if found.as_ref().is_ok_and(|found| *found == expected) {
                 return;
             }

@@ -3,7 +3,7 @@
 //! The subscription behind it is rebuilt when the server or the network breaks it, and when it is silent while
 //! messages wait; the durable itself is never made or deleted here (`sise streams apply` does).
 
-use std::time::Duration;
+mod state;
 
 use async_nats::jetstream::consumer::pull::{self, MessagesErrorKind};
 use async_nats::jetstream::consumer::{Info, PullConsumer};
@@ -13,109 +13,9 @@ use async_nats::jetstream::{Context, ErrorCode, Message};
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::{Instant, timeout_at};
 
+pub use self::state::{BatchLimits, ConsumeError, DurableState, PullSettings, StreamState, stream_state};
 use crate::connect::backoff;
 use crate::delivery::Delivery;
-
-/// When a batch is full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BatchLimits {
-    /// At most so many messages.
-    pub messages: usize,
-    /// Full when it has so many bytes.
-    pub bytes: usize,
-    /// At most so long after the first message; with none at all, so long after the call.
-    pub wait: Duration,
-}
-
-/// Why nothing can be consumed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConsumeError {
-    /// The durable or its stream is not there.
-    #[error("stream {stream} has no durable {durable}: apply the streams")]
-    NoDurable {
-        /// The stream.
-        stream: String,
-        /// The durable.
-        durable: String,
-    },
-    /// The durable does not allow what is asked of it.
-    #[error("durable {durable} of stream {stream} refuses: {problem}")]
-    Refused {
-        /// The stream.
-        stream: String,
-        /// The durable.
-        durable: String,
-        /// What the server says.
-        problem: String,
-    },
-    /// The server is away, or does not permit the question.
-    #[error("no answer about stream {stream}: {problem}")]
-    Away {
-        /// The stream.
-        stream: String,
-        /// What the client says.
-        problem: String,
-    },
-}
-
-impl ConsumeError {
-    /// Whether it may pass by itself.
-    #[must_use]
-    pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Away { .. })
-    }
-}
-
-/// What a stream holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StreamState {
-    /// When it was made, UTC ns; a stream that was made anew starts again at sequence 1.
-    pub created_ns: i64,
-    /// The oldest sequence it holds; 0 in one that never held anything.
-    pub first_sequence: u64,
-    /// The newest sequence it ever held.
-    pub last_sequence: u64,
-    /// Messages.
-    pub messages: u64,
-    /// Bytes.
-    pub bytes: u64,
-}
-
-/// Where a durable stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DurableState {
-    /// Messages not delivered yet.
-    pub pending: u64,
-    /// Messages delivered and not acknowledged.
-    pub ack_pending: u64,
-    /// Up to this stream sequence everything is acknowledged.
-    pub ack_floor: u64,
-}
-
-/// How the subscription behind a consumer works; the default is for an archiver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PullSettings {
-    /// Messages that wait here for the next batch, at most about twice as many: 4,000 are enough for the round trip at
-    /// 200,000 messages/s, and are about 2 MB of books.
-    pub prefetch: usize,
-    /// How long the server may say nothing before the subscription counts as broken (twice that).
-    pub heartbeat: Duration,
-    /// How long a pull request lives.
-    pub expires: Duration,
-    /// How long nothing may come before the server is asked whether something waits.
-    pub silence: Duration,
-}
-
-impl Default for PullSettings {
-    fn default() -> Self {
-        Self {
-            prefetch: 4_000,
-            heartbeat: Duration::from_secs(5),
-            expires: Duration::from_secs(30),
-            silence: Duration::from_secs(30),
-        }
-    }
-}
 
 /// A consumer of one durable.
 pub struct Consumer {
@@ -367,22 +267,4 @@ impl Consumer {
 
 fn is_not_found(code: ErrorCode) -> bool {
     [ErrorCode::CONSUMER_NOT_FOUND, ErrorCode::STREAM_NOT_FOUND].contains(&code)
-}
-
-/// What a stream holds.
-///
-/// # Errors
-/// [`ConsumeError::Away`], also for a stream that is not there.
-pub async fn stream_state(context: &Context, stream: &str) -> Result<StreamState, ConsumeError> {
-    let away = |problem: String| ConsumeError::Away { stream: stream.to_owned(), problem };
-    let handle = context.get_stream_no_info(stream).await.map_err(|e| away(e.to_string()))?;
-    let info = handle.get_info().await.map_err(|e| away(e.to_string()))?;
-    let created_ns = i64::try_from(info.created.unix_timestamp_nanos()).map_err(|e| away(e.to_string()))?;
-    Ok(StreamState {
-        created_ns,
-        first_sequence: info.state.first_sequence,
-        last_sequence: info.state.last_sequence,
-        messages: info.state.messages,
-        bytes: info.state.bytes,
-    })
 }

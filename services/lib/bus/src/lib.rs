@@ -1,9 +1,9 @@
 //! Between the services: events as protobuf payloads on durable JetStream subjects.
 //!
-//! The way out: [`subject`] (event to address), [`to_proto`] (event to bytes), [`publisher`] (bytes to JetStream, each
+//! The way out: [`mod@subject`] (event to address), [`to_proto`] (event to bytes), [`publisher`] (bytes to JetStream, each
 //! acknowledged). The way in: [`consumer`] (a durable to batches), [`delivery`] (one message and its acknowledgement),
 //! [`from_proto`] (bytes to event, refusing what cannot be), [`tap`] (a look at a subject, without a promise). Beside
-//! them [`topology`] (streams and durables as data, compared with the server and applied), [`connect`] (a connection
+//! them [`topology`] (streams and durables as data, compared with the server and applied), [`mod@connect`] (a connection
 //! that never gives up) and [`delimited`] (events in a file or a pipe).
 //!
 //! What is absent: a broker, a database, a journal. No prost type leaves this crate.

@@ -5,6 +5,7 @@
 //! the rest). When the connection breaks a new one is made, so that nothing can overtake. A publisher never gives up:
 //! what stands in the way is logged once, counted, and tried again with a growing pause.
 
+mod outgoing;
 mod session;
 mod trouble;
 mod window;
@@ -13,86 +14,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use async_nats::Subject;
-use bytes::Bytes;
 use futures_util::FutureExt as _;
-use market::Event;
 use metrics::{Counter, Histogram};
 
+pub use self::outgoing::{MAX_MESSAGE, Outgoing, PublishError};
 use self::session::{Reply, Session};
 pub use self::trouble::Trouble;
 use self::window::Window;
 use crate::connect::{ConnectError, NatsSettings, backoff};
-
-/// A message to publish.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outgoing {
-    /// The subject; a stream must take it.
-    pub subject: Subject,
-    /// The id by which two copies are known as one message.
-    pub message_id: String,
-    /// More headers; line ends in a value become spaces.
-    pub headers: Vec<(&'static str, String)>,
-    /// The payload.
-    pub payload: Bytes,
-}
-
-impl Outgoing {
-    /// A message without further headers.
-    pub fn new(
-        subject: impl Into<Subject>,
-        message_id: impl Into<String>,
-        payload: impl Into<Bytes>,
-    ) -> Self {
-        Self {
-            subject: subject.into(),
-            message_id: message_id.into(),
-            headers: Vec::new(),
-            payload: payload.into(),
-        }
-    }
-
-    /// The message of an event.
-    #[must_use]
-    pub fn event(event: &Event) -> Self {
-        Self::new(crate::subject::subject(event), event.message_id(), crate::to_proto::encode(event))
-    }
-
-    /// Adds a header.
-    #[must_use]
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
-        self
-    }
-
-    /// About what the message needs on the wire and in memory, in bytes.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
-        // Protocol, reply subject and the name of the id header.
-        self.subject.len() + self.message_id.len() + headers + self.payload.len() + 128
-    }
-}
-
-/// A message that can never be published; it is handed back.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PublishError {
-    /// No subject: empty tokens, white space or wildcards.
-    #[error("not a subject to publish to: {:?}", outgoing.subject.as_str())]
-    Subject {
-        /// The message.
-        outgoing: Box<Outgoing>,
-    },
-    /// More than a server takes.
-    #[error("message of {} bytes on {:?} is above {MAX_MESSAGE} bytes", outgoing.size(), outgoing.subject.as_str())]
-    TooLarge {
-        /// The message.
-        outgoing: Box<Outgoing>,
-    },
-}
-
-/// The largest message in bytes, headers included: `max_payload` in `nats/server.conf` (1 MiB).
-pub const MAX_MESSAGE: usize = 1 << 20;
 
 /// What was left when the time was over.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -164,12 +93,7 @@ impl<T: Copy + Send> Publisher<T> {
     /// # Errors
     /// [`PublishError`] for a message that no server would ever take; everything else is tried until it succeeds.
     pub async fn publish(&mut self, outgoing: Outgoing, tag: T) -> Result<(), PublishError> {
-        if !outgoing.subject.is_valid() || outgoing.subject.contains(['*', '>']) {
-            return Err(PublishError::Subject { outgoing: Box::new(outgoing) });
-        }
-        if outgoing.size() > MAX_MESSAGE {
-            return Err(PublishError::TooLarge { outgoing: Box::new(outgoing) });
-        }
+        let outgoing = outgoing.checked()?;
         while !self.has_room() {
             self.step().await;
         }
@@ -276,6 +200,9 @@ impl<T: Copy + Send> Publisher<T> {
             Ok(session) => {
                 self.session = Some(session);
                 self.send_again();
+                if self.window.messages() == 0 {
+                    self.failures = self.failures.min(1);
+                }
                 if let Some((Trouble::Disconnected { .. } | Trouble::Credentials, _)) = self.trouble {
                     self.recovered();
                 }
@@ -288,7 +215,7 @@ impl<T: Copy + Send> Publisher<T> {
     /// Sends what is to be sent. Safe to drop: a message is marked as sent when the connection has it.
     async fn send(&mut self) -> Result<(), Trouble> {
         let (Some(session), None) = (&self.session, self.paused) else { return Ok(()) };
-        while let Some((number, outgoing)) = self.window.to_send() {
+        while let Some((number, outgoing)) = self.window.next_unsent() {
             session.send(self.round, number, outgoing).await?;
             self.window.sent(Instant::now());
             self.metrics.published.increment(1);

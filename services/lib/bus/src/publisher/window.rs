@@ -57,7 +57,7 @@ impl<T: Copy> Window<T> {
     }
 
     /// The next message to send and its number.
-    pub(super) fn to_send(&mut self) -> Option<(u64, &Outgoing)> {
+    pub(super) fn next_unsent(&mut self) -> Option<(u64, &Outgoing)> {
         while self.pending.get(self.next).is_some_and(|pending| pending.stored) {
             self.next += 1;
         }
@@ -65,7 +65,7 @@ impl<T: Copy> Window<T> {
         self.pending.get(self.next).map(|pending| (number, &pending.outgoing))
     }
 
-    /// The message of the last [`Window::to_send`] is on its way.
+    /// The message of the last [`Window::next_unsent`] is on its way.
     pub(super) fn sent(&mut self, now: Instant) {
         if let Some(pending) = self.pending.get_mut(self.next) {
             pending.sent = Some(now);
@@ -122,7 +122,7 @@ mod tests {
 
     fn send_all(window: &mut Window<u64>) -> Vec<u64> {
         let mut numbers = Vec::new();
-        while let Some((number, _)) = window.to_send() {
+        while let Some((number, _)) = window.next_unsent() {
             numbers.push(number);
             window.sent(Instant::now());
         }

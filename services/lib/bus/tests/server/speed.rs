@@ -16,7 +16,7 @@ const SUBJECT: &str = "orderbook.kr.kis.005930.krx";
 const PAYLOAD: [u8; 250] = [7; 250];
 
 /// Messages a second, for people.
-#[expect(clippy::float_arithmetic, reason = "a figure for people")]
+#[allow(clippy::float_arithmetic, reason = "a figure for people")]
 fn rate(what: &str, count: u32, since: Instant) -> f64 {
     let rate = f64::from(count) / since.elapsed().as_secs_f64();
     println!("{what}: {rate:.0} messages/s");
@@ -93,7 +93,6 @@ async fn fetch(server: &NatsServer) -> f64 {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement: takes a release build and a quiet machine"]
-#[expect(clippy::float_arithmetic, reason = "a figure for people")]
 async fn publishing_and_fetching_beside_the_bare_client() {
     let server = NatsServer::start().await;
     let settings = NatsSettings { max_bytes: Some(2 << 30), ..server.settings() };

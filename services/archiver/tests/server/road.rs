@@ -57,7 +57,7 @@ async fn one_event_published_twice_is_one_row() {
     let context = house.context().await;
     for number in [1, 2, 3, 2, 1, 4] {
         let event = trade(number);
-        let stored = context.publish(bus::subject(&event), bus::encode(&event).into()).await;
+        let stored = context.publish(bus::subject(&event), bus::encode(&event)).await;
         stored.expect("published").await.expect("stored");
     }
     house.until_number("SELECT sum(last - first + 1) FROM archived", 6).await;

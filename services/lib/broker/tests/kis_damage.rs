@@ -316,13 +316,11 @@ fn added_fields_shift_nothing() {
 }
 
 #[test]
-#[ignore = "known limit: behind its times a US trade has no guard against an added field"]
 fn fields_added_to_a_us_trade_shift_nothing() {
     add_fields(|good, _, _| is_us_trade(good));
 }
 
 #[test]
-#[ignore = "known limit: two empty fields hide the sign and percentage that guard a Korean book"]
 fn empty_fields_before_the_sign_of_a_book_shift_nothing() {
     add_fields(hides_the_sign);
 }

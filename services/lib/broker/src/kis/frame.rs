@@ -123,7 +123,9 @@ impl Splitter {
             }
         }
         // Count and payload disagree: the records may still be found where the first symbol comes again.
-        if let Some(width) = frame(fields, true).repeated_width() {
+        // (One record where several were announced is a frame cut off, not a wrong count.)
+        let found = frame(fields, true).repeated_width();
+        if let Some(width) = found.filter(|width| announced == 1 || *width < fields) {
             return Ok(frame(width, true));
         }
         if fields.is_multiple_of(announced) && tr.accepts(fields / announced) {

@@ -55,7 +55,7 @@ fn levels(
 }
 
 /// A lost or added field would shift prices into sizes unnoticed: they are all whole numbers. Field 51 is a sign
-/// code of one digit and 52 a percentage with decimals, in all captures, auction or not.
+/// code of one digit and 52 a percentage with decimals, in all captures, auction or not; field 54 is a whole number.
 fn unshifted(fields: &Fields<'_>) -> Result<(), FieldError> {
     let (sign, percent) = (fields.text(51), fields.text(52));
     if !matches!(sign, "" | "0" | "1" | "2" | "3" | "4" | "5") {
@@ -64,6 +64,11 @@ fn unshifted(fields: &Fields<'_>) -> Result<(), FieldError> {
             "ANTC_CNTG_VRSS_SIGN",
             format!("{sign:?} is no sign code: fields are shifted"),
         ));
+    }
+    let change = fields.text(54);
+    if change.contains('.') {
+        let problem = format!("{change:?} is no whole number: fields are shifted");
+        return Err(fields.wrong(54, "TOTAL_ASKP_RSQN_ICDC", problem));
     }
     if !percent.is_empty() && !percent.contains('.') {
         return Err(fields.wrong(

@@ -25,6 +25,7 @@ pub fn parse(fields: &Fields<'_>, clock: &mut SessionClock) -> Result<(Trade, Si
     fields.date(4, "XYMD")?;
     fields.time(5, "XHMS")?;
     let exchange_ns = us::exchange_ns(fields, 6, 7)?;
+    unshifted(fields)?;
     let quantity = fields.quantity(19, "EVOL")?;
     let cumulative_volume = fields.quantity(20, "TVOL")?;
     let trade = Trade {
@@ -48,4 +49,14 @@ pub fn parse(fields: &Fields<'_>, clock: &mut SessionClock) -> Result<(Trade, Si
         bought: fields.quantity(23, "ASVL")?,
     };
     Ok((trade, sides))
+}
+
+/// A field added behind the times would make the day's low the price. Field 24, the trade strength, is a percentage
+/// with decimals in all captures.
+fn unshifted(fields: &Fields<'_>) -> Result<(), FieldError> {
+    let strength = fields.text(24);
+    if strength.is_empty() || strength.contains('.') {
+        return Ok(());
+    }
+    Err(fields.wrong(24, "STRN", format!("{strength:?} is no percentage: fields are shifted")))
 }

@@ -37,7 +37,7 @@ pub struct Raw {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawArchiver {
-    streams: Vec<String>,
+    streams: Names,
     durable: String,
     rows: usize,
     bytes: usize,
@@ -48,10 +48,27 @@ struct RawArchiver {
     stop_timeout_ms: u64,
 }
 
+/// A list, or one text with commas (which is all that an environment variable can say).
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Names {
+    List(Vec<String>),
+    Text(String),
+}
+
+impl Names {
+    fn list(self) -> Vec<String> {
+        match self {
+            Self::List(names) => names,
+            Self::Text(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
+        }
+    }
+}
+
 impl Default for RawArchiver {
     fn default() -> Self {
         Self {
-            streams: STREAMS.iter().map(|name| (*name).to_owned()).collect(),
+            streams: Names::List(STREAMS.iter().map(|name| (*name).to_owned()).collect()),
             durable: "archiver".to_owned(),
             rows: 20_000,
             bytes: 4 << 20,
@@ -121,14 +138,15 @@ impl TryFrom<Raw> for Settings {
         if archiver.rows == 0 || archiver.rows > MAX_ROWS {
             return Err(ConfigError::invalid("archiver.rows", format!("must be 1 to {MAX_ROWS}")));
         }
-        let mut names = archiver.streams.clone();
+        let streams = archiver.streams.list();
+        let mut names = streams.clone();
         names.sort();
         names.dedup();
-        if names.is_empty() || names.len() != archiver.streams.len() {
+        if names.len() != streams.len() || names.first().is_none_or(String::is_empty) {
             return Err(ConfigError::invalid("archiver.streams", "must name streams, each once"));
         }
         let settings = ArchiverSettings {
-            streams: archiver.streams.iter().map(|name| Arc::from(name.as_str())).collect(),
+            streams: streams.iter().map(|name| Arc::from(name.as_str())).collect(),
             durable: archiver.durable,
             rows: archiver.rows,
             bytes: archiver.bytes,
@@ -159,6 +177,8 @@ mod tests {
         let settings = settings.expect("settings");
         assert_eq!(settings.archiver.rows, 7);
         assert_eq!(settings.archiver.streams.len(), 7);
+        let two = load(&[("SISE__ARCHIVER__STREAMS", "A, B")]).expect("settings");
+        assert_eq!(two.archiver.streams, [Arc::from("A"), Arc::from("B")]);
         assert_eq!(settings.archiver.age, Duration::from_millis(1_000));
         assert!(!format!("{settings:?}").contains("hunter2"));
     }
@@ -170,6 +190,8 @@ mod tests {
         assert!(error("SISE__ARCHIVER__ROWS", "500001").contains("archiver.rows"));
         assert!(error("SISE__ARCHIVER__AGE_MS", "0").contains("archiver.age_ms"));
         assert!(error("SISE__CLICKHOUSE__URL", "nowhere").contains("clickhouse.url"));
+        assert!(error("SISE__ARCHIVER__STREAMS", "A,A").contains("archiver.streams"));
+        assert!(error("SISE__ARCHIVER__STREAMS", ",").contains("archiver.streams"));
         assert!(error("SISE__ARCHIVER__ROWZ", "1").contains("rowz"));
     }
 }

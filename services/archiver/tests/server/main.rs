@@ -7,5 +7,6 @@ mod crash;
 mod epochs;
 mod migrations;
 mod road;
+mod speed;
 mod support;
 mod trouble;

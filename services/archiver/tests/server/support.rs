@@ -41,6 +41,13 @@ impl Process {
         self.ended().await
     }
 
+    /// Resident memory in MB.
+    pub fn resident_mb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("status");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+        line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).expect("kB") / 1_024
+    }
+
     /// Waits for the end.
     pub async fn ended(&mut self) -> ExitStatus {
         let deadline = Instant::now() + LIMIT;
@@ -82,6 +89,7 @@ impl House {
         let topology = Topology::load(&house.nats_settings()).expect("topology");
         bus::topology::apply(&context, &topology).await.expect("streams");
         house.settings.push(("ARCHIVER__AGE_MS", "50".into()));
+        house.stop_merges().await;
         house
     }
 
@@ -164,6 +172,13 @@ impl House {
     pub async fn start_clickhouse_again(&mut self) {
         self.clickhouse = start_clickhouse(self.folder(), self.clickhouse_port);
         self.clickhouse_ready().await;
+        self.stop_merges().await;
+    }
+
+    /// A merge collapses two rows of one event: what the archiver stored twice would be hidden.
+    async fn stop_merges(&self) {
+        self.execute("SYSTEM STOP MERGES trades").await;
+        self.execute("SYSTEM STOP MERGES order_books").await;
     }
 
     pub fn start_nats_again(&mut self) {
@@ -191,7 +206,7 @@ impl House {
     }
 
     async fn asked(&self, sql: &str) -> Result<u64, clickhouse::error::Error> {
-        self.client().query(&format!("SELECT toUInt64(({sql}))")).fetch_one::<u64>().await
+        self.client().query(&format!("SELECT assumeNotNull(toUInt64(({sql})))")).fetch_one::<u64>().await
     }
 
     pub async fn execute(&self, sql: &str) {

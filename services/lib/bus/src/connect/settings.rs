@@ -54,8 +54,9 @@ pub struct NatsSettings {
     pub passwords: BTreeMap<String, Password>,
     /// Certificate authority of the server (PEM), for `tls://` with a certificate of one's own.
     pub ca_file: Option<PathBuf>,
-    /// Messages that a publisher has unacknowledged at most. Measured: below 500 the round trip is waited for, above
-    /// 2,000 nothing is gained and consumers on the same server starve.
+    /// Messages that a publisher has unacknowledged at most. Measured on loopback, 100 to 4,000 are alike (about 90,000/s
+    /// on two busy cores); a server 10 ms away needs 1,000 for 100,000/s, and tens of thousands starve the consumers on
+    /// the same server.
     pub window_messages: usize,
     /// Bytes that a publisher has unacknowledged at most: bounds the memory when messages are large.
     pub window_bytes: usize,

@@ -1,9 +1,12 @@
 //! Nothing is forgotten before it is stored, whatever the server does.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bus::publisher::{MAX_MESSAGE, Trouble};
-use bus::{Context, Outgoing, PublishError, Publisher, Topology, stream_state};
+use bus::{BatchLimits, Consumer, Context, Outgoing, PublishError, Publisher, Topology, stream_state};
 use tokio::time::{Instant, timeout};
 
 use crate::support::{LIMIT, NatsServer, Proxy, settings, until};
@@ -16,16 +19,22 @@ async fn messages(context: &Context, stream: &str) -> u64 {
     stream_state(context, stream).await.expect("state").messages
 }
 
-/// The payloads of a stream, as numbers.
+/// The payloads of a stream, as numbers, in the order of the stream.
 async fn stored(context: &Context, stream: &str) -> Vec<u64> {
-    let state = stream_state(context, stream).await.expect("state");
-    let stream = context.get_stream(stream).await.expect("stream");
-    let mut numbers = Vec::new();
-    for sequence in state.first_sequence..=state.last_sequence {
-        let message = stream.direct_get(sequence).await.expect("message");
-        numbers.push(std::str::from_utf8(&message.payload).expect("text").parse().expect("number"));
+    let count = messages(context, stream).await;
+    let mut consumer = Consumer::open(context, stream, "archiver").await.expect("consumer");
+    let limits = BatchLimits { messages: 10_000, bytes: 64 << 20, wait: Duration::from_millis(200) };
+    let mut numbers = BTreeMap::new();
+    let deadline = Instant::now() + LIMIT;
+    while u64::try_from(numbers.len()).expect("small") < count {
+        assert!(Instant::now() < deadline, "only {} of {count} came", numbers.len());
+        for delivery in consumer.batch(limits).await.expect("batch") {
+            let number: u64 = std::str::from_utf8(&delivery.payload).expect("text").parse().expect("number");
+            numbers.insert(delivery.stream_sequence, number);
+            delivery.ack().await.expect("acknowledged");
+        }
     }
-    numbers
+    numbers.into_values().collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,34 +62,39 @@ async fn answered_timeout_though_stored_leaves_one_message() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_server_costs_neither_messages_nor_order() {
-    const MESSAGES: u64 = 20_000;
     let mut server = NatsServer::start().await.with_streams().await;
     let settings = server.settings();
+    let enough = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&enough);
     let publishing = tokio::spawn(async move {
         let mut publisher = Publisher::new(&settings, "kis-service").expect("publisher");
-        for number in 0..MESSAGES {
+        let mut number = 0;
+        while !told.load(Ordering::SeqCst) {
             publisher.publish(message(number), number).await.expect("taken");
-            if number % 100 == 0 {
-                tokio::task::yield_now().await;
-            }
+            number += 1;
         }
         publisher.drain(Instant::now() + LIMIT).await.expect("drained");
-        publisher.acknowledged()
+        assert_eq!(publisher.acknowledged(), Some(number - 1));
+        number
     });
-    for part in 1..=3 {
+    let mut before = 0;
+    for _kill in 0..3 {
         let context = server.context("sise").await;
-        until("a part is stored", || async {
+        until("more is stored", || async {
             // A server that was just started may not answer yet.
             let state = stream_state(&context, "TICKER_KR_KIS").await;
-            state.is_ok_and(|state| state.messages > part * MESSAGES / 5)
+            state.is_ok_and(|state| state.messages > before + 2_000)
         })
         .await;
+        before = messages(&context, "TICKER_KR_KIS").await;
         server.kill();
         server.start_again().await;
     }
-    assert_eq!(publishing.await.expect("published"), Some(MESSAGES - 1));
+    enough.store(true, Ordering::SeqCst);
+    let published = publishing.await.expect("published");
     let stored = stored(&server.context("sise").await, "TICKER_KR_KIS").await;
-    assert_eq!(stored, (0..MESSAGES).collect::<Vec<_>>());
+    assert_eq!(stored.len() as u64, published);
+    assert!(stored.into_iter().eq(0..published), "in order, each once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

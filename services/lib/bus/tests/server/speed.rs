@@ -46,15 +46,19 @@ async fn bare_publish(server: &NatsServer, window: usize) -> f64 {
 }
 
 async fn publish(server: &NatsServer, window: usize) -> f64 {
+    publish_some(server, window, MESSAGES).await
+}
+
+async fn publish_some(server: &NatsServer, window: usize, messages: u32) -> f64 {
     let settings = NatsSettings { window_messages: window, ..server.settings() };
     let mut publisher = Publisher::new(&settings, "speed").expect("publisher");
     let started = Instant::now();
-    for number in 0..MESSAGES {
+    for number in 0..messages {
         let message = Outgoing::new(SUBJECT, format!("ours-{window}-{number}"), Bytes::from_static(&PAYLOAD));
         publisher.publish(message, number).await.expect("taken");
     }
     publisher.drain(Instant::now() + LIMIT).await.expect("drained");
-    rate(&format!("publish, window {window}"), MESSAGES, started)
+    rate(&format!("publish, window {window}"), messages, started)
 }
 
 async fn bare_fetch(server: &NatsServer) -> f64 {
@@ -104,4 +108,18 @@ async fn publishing_and_fetching_beside_the_bare_client() {
     }
     let (bare, ours) = (bare_fetch(&server).await, fetch(&server).await);
     println!("  ratio {:.2}", ours / bare);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement: takes a release build and a quiet machine"]
+async fn syncing_costs_speed() {
+    // Twice each, so that a disturbance shows.
+    for interval in ["\"2m\"", "\"1s\"", "\"100ms\"", "\"2m\"", "\"1s\"", "\"100ms\""] {
+        println!("sync_interval {interval}");
+        let server = NatsServer::start_syncing(interval).await.with_streams().await;
+        publish(&server, 1_000).await;
+    }
+    println!("sync_interval always");
+    let server = NatsServer::start_syncing("always").await.with_streams().await;
+    publish_some(&server, 1_000, 5_000).await;
 }

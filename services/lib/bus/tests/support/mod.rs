@@ -22,25 +22,40 @@ pub struct NatsServer {
     child: Child,
     port: u16,
     folder: tempfile::TempDir,
-    with_users: bool,
+    kind: Kind,
+}
+
+/// What a server is started with.
+#[derive(Clone, Copy)]
+enum Kind {
+    Plain,
+    /// `nats/server.conf`.
+    WithUsers,
+    /// Plain, with this `sync_interval`.
+    Syncing(&'static str),
 }
 
 impl NatsServer {
     /// A server without users.
     pub async fn start() -> Self {
-        Self::start_with(false).await
+        Self::start_with(Kind::Plain).await
     }
 
     /// A server with the repository's `nats/server.conf`.
     pub async fn start_with_users() -> Self {
-        Self::start_with(true).await
+        Self::start_with(Kind::WithUsers).await
     }
 
-    async fn start_with(with_users: bool) -> Self {
+    /// A server without users that syncs its streams to disk so often.
+    pub async fn start_syncing(interval: &'static str) -> Self {
+        Self::start_with(Kind::Syncing(interval)).await
+    }
+
+    async fn start_with(kind: Kind) -> Self {
         let folder = tempfile::tempdir().expect("folder");
         let port = free_port();
-        let child = spawn(port, folder.path(), with_users);
-        let mut server = Self { child, port, folder, with_users };
+        let child = spawn(port, folder.path(), kind);
+        let mut server = Self { child, port, folder, kind };
         server.ready().await;
         server
     }
@@ -53,7 +68,7 @@ impl NatsServer {
 
     /// Starts it again on the same port and folder.
     pub async fn start_again(&mut self) {
-        self.child = spawn(self.port, self.folder.path(), self.with_users);
+        self.child = spawn(self.port, self.folder.path(), self.kind);
         self.ready().await;
     }
 
@@ -142,14 +157,22 @@ pub fn program(folder: &Path) -> Command {
     command
 }
 
-fn spawn(port: u16, folder: &Path, with_users: bool) -> Child {
+fn spawn(port: u16, folder: &Path, kind: Kind) -> Child {
     let mut command = program(folder);
     command.args(["-a", "127.0.0.1", "-p", &port.to_string()]);
-    if with_users {
-        command.arg("-c").arg(repository().join("nats/server.conf")).args(["-m", &free_port().to_string()]);
-    } else {
-        command.arg("-js").arg("-sd").arg(folder);
-    }
+    match kind {
+        Kind::Plain => command.arg("-js").arg("-sd").arg(folder),
+        Kind::WithUsers => {
+            let config = repository().join("nats/server.conf");
+            command.arg("-c").arg(config).args(["-m", &free_port().to_string()])
+        }
+        Kind::Syncing(interval) => {
+            let config = folder.join("sync.conf");
+            let text = format!("jetstream {{ store_dir: {folder:?}, sync_interval: {interval} }}");
+            std::fs::write(&config, text).expect("config");
+            command.arg("-c").arg(config)
+        }
+    };
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).expect("log");
     command.stderr(log).spawn().expect("nats-server starts")
 }

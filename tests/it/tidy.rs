@@ -115,3 +115,42 @@ fn no_float_between_socket_and_column() {
         }
     }
 }
+
+/// Columns that only the archive has.
+const OF_THE_ARCHIVE: &[&str] = &["stream", "epoch", "stream_sequence", "event_id"];
+/// Columns that in Rust are the levels of `asks` and `bids`.
+const LEVELS: &[&str] = &["ask_prices", "ask_quantities", "bid_prices", "bid_quantities"];
+
+fn columns(file: &str) -> Vec<String> {
+    let sql = fs::read_to_string(root().join("clickhouse").join(file)).expect("sql");
+    let body = sql.split_once("\n(\n").expect("columns").1.split_once("\n)\n").expect("end").0;
+    let names = body.lines().filter_map(|line| line.trim().split(' ').next());
+    names.filter(|name| !name.is_empty() && !matches!(*name, "--" | "INDEX")).map(ToOwned::to_owned).collect()
+}
+
+fn words(text: &str) -> BTreeSet<&str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect()
+}
+
+#[test]
+fn one_spelling_in_rust_protobuf_and_sql() {
+    let mut proto = String::new();
+    for entry in fs::read_dir(root().join("proto/sise/v1")).expect("proto") {
+        proto.push_str(&fs::read_to_string(entry.expect("entry").path()).expect("proto"));
+    }
+    let market: String = ["event", "trade", "book"]
+        .iter()
+        .map(|file| {
+            fs::read_to_string(root().join(format!("services/lib/market/src/{file}.rs"))).expect("market")
+        })
+        .collect();
+    let (proto, market) = (words(&proto), words(&market));
+    for file in ["001_trades.sql", "002_order_books.sql"] {
+        let columns = columns(file);
+        assert!(columns.len() > 20, "{file}: {columns:?}");
+        for column in columns.iter().map(String::as_str).filter(|column| !OF_THE_ARCHIVE.contains(column)) {
+            assert!(proto.contains(column), "{file}: {column} is spelled otherwise in proto/");
+            assert!(LEVELS.contains(&column) || market.contains(column), "{file}: {column} is not in market");
+        }
+    }
+}

@@ -3,19 +3,24 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bus::{Delivery, NatsSettings, StreamState};
 use store::{Archived, Insert, Store, StoreError, Stored, Table, TableRow};
 
 use crate::batch::{Batch, Lane, span};
 use crate::deadletter::DeadLetters;
-use crate::epoch::{Fate, NewEpoch, Progress, StreamFacts};
+use crate::epoch::{Fate, NewEpoch, Progress, StreamFacts, at};
 use crate::recent::Recent;
 use crate::storing::{Trouble, store_rows};
 use crate::stretch::{Outcome, stretches};
 
 /// Rows of a rolled-back tail that are remembered at most: three minutes at 5,000 events/s, 25 MB for a short while.
 const MAX_TAIL: usize = 1_000_000;
+
+/// How old may be what is known of other archivers: what one of them left unacknowledged comes here only after
+/// `ack_wait`, which is longer.
+const LEDGER_AGE: Duration = Duration::from_secs(1);
 
 /// The archive of one stream.
 pub struct Archive {
@@ -26,6 +31,7 @@ pub struct Archive {
     remembered: u64,
     dead_letters: DeadLetters,
     trouble: Trouble,
+    ledger_read: Instant,
 }
 
 /// What became of a batch.
@@ -81,6 +87,7 @@ impl Archive {
             remembered: u64::try_from(remembered).unwrap_or(u64::MAX),
             dead_letters: DeadLetters::new(stream, nats),
             trouble,
+            ledger_read: Instant::now(),
         };
         archive.remember(facts.last_sequence.min(progress.highest)).await;
         archive
@@ -97,19 +104,15 @@ impl Archive {
     /// When the settings of the bus cannot be meant, which the start should have told.
     pub async fn settle(
         &mut self,
-        batch: &mut Batch,
+        batch: Batch,
         deliveries: &[Delivery],
     ) -> Result<Settled, bus::ConnectError> {
-        let tail = {
-            let (store, stream) = (&self.store, &self.stream);
-            ask(&mut self.trouble, "read ledger", || store.ledger_tail(stream)).await
-        };
-        self.progress.adopt(tail);
+        self.read_ledger().await;
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(deliveries.len());
         let mut settled = Settled::default();
-        let Batch { trades, books, unreadable } = batch;
-        let trades = self.settle_lane(trades, deliveries, &mut outcomes, &mut settled).await;
-        let books = self.settle_lane(books, deliveries, &mut outcomes, &mut settled).await;
+        let Batch { mut trades, mut books, unreadable } = batch;
+        let trades = self.settle_lane(&mut trades, deliveries, &mut outcomes, &mut settled).await;
+        let books = self.settle_lane(&mut books, deliveries, &mut outcomes, &mut settled).await;
 
         let unreadable = unreadable.iter().map(|(index, reason)| (*index, reason.to_string()));
         let refused = trades.refused.iter().chain(&books.refused);
@@ -130,6 +133,17 @@ impl Archive {
         settled.set_aside = letters.len();
         settled.epoch = epoch;
         Ok(settled)
+    }
+
+    /// Takes in what other archivers of the durable wrote.
+    async fn read_ledger(&mut self) {
+        if self.ledger_read.elapsed() < LEDGER_AGE {
+            return;
+        }
+        let (store, stream) = (&self.store, &self.stream);
+        let tail = ask(&mut self.trouble, "read ledger", || store.ledger_tail(stream)).await;
+        self.progress.adopt(tail);
+        self.ledger_read = Instant::now();
     }
 
     /// Stores what is new of one table's rows. `outcomes` gets those that stand in the table now.
@@ -171,14 +185,7 @@ impl Archive {
         let refused = store_rows(&self.store, &lane.rows, 0, &mut self.trouble).await;
         let is_refused = |row: usize| refused.iter().any(|(refused, _)| *refused == row);
         if !doubtful.is_empty() || self.trouble.pauses() > 0 {
-            let stored: Vec<R> = lane
-                .rows
-                .iter()
-                .enumerate()
-                .filter(|(row, _)| !is_refused(*row))
-                .map(|(_, r)| r.clone())
-                .collect();
-            self.verify(&stored).await;
+            self.verify(&lane.rows, is_refused).await;
         }
         self.trouble.over();
         let stored = lane.rows.iter().enumerate().filter(|(row, _)| !is_refused(*row));
@@ -214,7 +221,7 @@ impl Archive {
 
     /// Looks whether rows are there that were confirmed after a failure or a crash, and inserts those that are not: a
     /// crash of ClickHouse can leave the token of an insert without its rows.
-    async fn verify<R>(&mut self, rows: &[R])
+    async fn verify<R>(&mut self, rows: &[R], is_refused: impl Fn(usize) -> bool)
     where
         R: TableRow + Clone + Sync,
         Store: Insert<R>,
@@ -222,12 +229,10 @@ impl Archive {
         let sequences: Vec<u64> = rows.iter().map(TableRow::stream_sequence).collect();
         let found = self.look_up(R::TABLE, &sequences).await;
         let is_there = |row: &R| {
-            let start = found.partition_point(|stored| stored.stream_sequence < row.stream_sequence());
-            let at = found.iter().skip(start);
-            at.take_while(|stored| stored.stream_sequence == row.stream_sequence())
-                .any(|stored| stored.event_id == row.event_id())
+            at(&found, row.stream_sequence()).iter().any(|stored| stored.event_id == row.event_id())
         };
-        let missing: Vec<R> = rows.iter().filter(|row| !is_there(row)).cloned().collect();
+        let missing = rows.iter().enumerate().filter(|(index, row)| !is_refused(*index) && !is_there(row));
+        let missing: Vec<R> = missing.map(|(_, row)| row.clone()).collect();
         if !missing.is_empty() {
             let (stream, rows) = (&self.stream, missing.len());
             tracing::warn!(stream = &**stream, rows, "confirmed rows are missing, inserted again");

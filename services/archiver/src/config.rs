@@ -41,6 +41,7 @@ struct RawArchiver {
     durable: String,
     rows: usize,
     bytes: usize,
+    bytes_ahead: usize,
     age_ms: u64,
     recent: usize,
     ack_wait_ms: u64,
@@ -71,7 +72,8 @@ impl Default for RawArchiver {
             streams: Names::List(STREAMS.iter().map(|name| (*name).to_owned()).collect()),
             durable: "archiver".to_owned(),
             rows: 20_000,
-            bytes: 4 << 20,
+            bytes: 1 << 20,
+            bytes_ahead: 4 << 20,
             age_ms: 1_000,
             recent: 50_000,
             ack_wait_ms: 60_000,
@@ -101,8 +103,12 @@ pub struct ArchiverSettings {
     pub durable: String,
     /// A batch has at most so many rows.
     pub rows: usize,
-    /// A batch is full with so many bytes. Bounds the memory: a task holds one batch, as messages and as rows.
+    /// A batch is full with so many bytes, as they come. Bounds the memory: a batch needs about four times as much, as
+    /// messages with their headers and as rows.
     pub bytes: usize,
+    /// The same for a batch that is pulled while another is being archived; a few of these are held by all streams
+    /// together.
+    pub bytes_ahead: usize,
     /// A batch is at most so old.
     pub age: Duration,
     /// Events remembered for each stream to tell one that was published twice. A publisher has at most a window of
@@ -125,6 +131,7 @@ impl TryFrom<Raw> for Settings {
         Store::new(&raw.clickhouse).map_err(|error| ConfigError::invalid(error.key, error.problem))?;
         let at_least_1 = [
             ("archiver.bytes", u64::try_from(archiver.bytes).unwrap_or(u64::MAX)),
+            ("archiver.bytes_ahead", u64::try_from(archiver.bytes_ahead).unwrap_or(u64::MAX)),
             ("archiver.age_ms", archiver.age_ms),
             ("archiver.ack_wait_ms", archiver.ack_wait_ms),
             ("archiver.retry_max_ms", archiver.retry_max_ms),
@@ -150,6 +157,7 @@ impl TryFrom<Raw> for Settings {
             durable: archiver.durable,
             rows: archiver.rows,
             bytes: archiver.bytes,
+            bytes_ahead: archiver.bytes_ahead,
             age: Duration::from_millis(archiver.age_ms),
             recent: archiver.recent,
             ack_wait: Duration::from_millis(archiver.ack_wait_ms),

@@ -167,8 +167,8 @@ impl Progress {
     }
 }
 
-/// What was found at one sequence.
-fn at(found: &[Stored], sequence: u64) -> &[Stored] {
+/// What was `found` (in rising order) at one sequence.
+pub fn at(found: &[Stored], sequence: u64) -> &[Stored] {
     let start = found.partition_point(|stored| stored.stream_sequence < sequence);
     let rest = found.get(start..).unwrap_or_default();
     let length = rest.partition_point(|stored| stored.stream_sequence == sequence);

@@ -1,11 +1,13 @@
 //! The service: one worker for each stream, an orderly stop within its limit.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use process::Shutdown;
 use store::Store;
 use store::columns::CheckError;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::config::Settings;
@@ -13,6 +15,10 @@ use crate::worker::Worker;
 
 /// Pause before ClickHouse is asked again at the start.
 const PAUSE: Duration = Duration::from_secs(2);
+
+/// Batches that all workers together may hold beside the one of each: enough to keep ClickHouse busy; more would only
+/// take memory while it is away.
+const AHEAD: usize = 2;
 
 /// Archives until the stop is asked for.
 ///
@@ -27,6 +33,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         checked = check(&store) => checked?,
     }
     let context = bus::jetstream(client.clone());
+    let ahead = Arc::new(Semaphore::new(AHEAD));
     let mut workers = JoinSet::new();
     for stream in &settings.archiver.streams {
         let worker = Worker {
@@ -35,6 +42,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
             nats: settings.nats.clone(),
             context: context.clone(),
             store: store.clone(),
+            ahead: Arc::clone(&ahead),
         };
         workers.spawn(worker.run(shutdown.clone()));
     }

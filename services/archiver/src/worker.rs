@@ -1,12 +1,13 @@
-//! One stream's loop: pull, archive, acknowledge. One batch is in memory at a time.
+//! One stream's loop: pull, archive, acknowledge. One batch is in memory, and the next one while there is room for it.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bus::{BatchLimits, ConsumeError, Consumer, Context, Delivery, NatsSettings};
 use process::Shutdown;
 use store::Store;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::archive::{Archive, Settled};
@@ -29,6 +30,14 @@ pub struct Worker {
     pub context: Context,
     /// The database.
     pub store: Store,
+    /// Batches that all workers together may pull ahead.
+    pub ahead: Arc<Semaphore>,
+}
+
+/// The next batch, and the room it takes.
+struct Ahead<'a> {
+    pulled: Result<Vec<Delivery>, ConsumeError>,
+    _memory: Option<SemaphorePermit<'a>>,
 }
 
 /// A consumer and the archive behind it.
@@ -95,44 +104,79 @@ impl Worker {
 
     /// Pulls and archives until the stop is asked for or the consumer must be opened anew.
     async fn work(&self, mut open: Open, shutdown: &Shutdown) -> anyhow::Result<Result<(), ConsumeError>> {
-        let settings = &self.settings;
-        let mut limits = BatchLimits { messages: settings.rows, bytes: settings.bytes, wait: settings.age };
+        let mut limits = self.limits(self.settings.bytes);
+        let mut ahead: Option<Ahead<'_>> = None;
         while !shutdown.is_requested() {
-            let pulled = tokio::select! {
-                biased;
-                () = shutdown.requested() => break,
-                pulled = open.consumer.batch(limits) => pulled,
+            let next = match ahead.take() {
+                Some(next) => next,
+                None => tokio::select! {
+                    biased;
+                    () = shutdown.requested() => break,
+                    pulled = open.consumer.batch(limits) => Ahead { pulled, _memory: None },
+                },
             };
-            match pulled {
-                Ok(deliveries) => self.archive(&mut open, deliveries).await?,
+            match next.pulled {
+                Ok(deliveries) => ahead = self.archive(&mut open, deliveries, true).await?,
                 Err(error) => return Ok(Err(error)),
             }
         }
         // What is here already: left behind, it would come again only after `ack_wait`.
+        if let Some(Ahead { pulled: Ok(deliveries), .. }) = ahead {
+            self.archive(&mut open, deliveries, false).await?;
+        }
         limits.wait = Duration::ZERO;
         if let Ok(deliveries) = open.consumer.batch(limits).await {
-            self.archive(&mut open, deliveries).await?;
+            self.archive(&mut open, deliveries, false).await?;
         }
         Ok(Ok(()))
     }
 
-    /// Archives a batch and acknowledges it.
-    async fn archive(&self, open: &mut Open, mut deliveries: Vec<Delivery>) -> anyhow::Result<()> {
+    fn limits(&self, bytes: usize) -> BatchLimits {
+        BatchLimits { messages: self.settings.rows, bytes, wait: self.settings.age }
+    }
+
+    /// Archives a batch and acknowledges it. Meanwhile pulls the next one, if wanted and if there is memory for it; that
+    /// may be a larger one, since where a batch waits there are more.
+    async fn archive(
+        &self,
+        open: &mut Open,
+        mut deliveries: Vec<Delivery>,
+        pull_ahead: bool,
+    ) -> anyhow::Result<Option<Ahead<'_>>> {
         if deliveries.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let began = Instant::now();
         deliveries.sort_by_key(|delivery| delivery.stream_sequence);
         let (first, last) = span(&deliveries);
-        let mut batch = Batch::read(&self.stream, &deliveries);
+        let batch = Batch::read(&self.stream, &deliveries);
+        for (_, unreadable) in &batch.unreadable {
+            let (stream, reason) = (self.stream.to_string(), unreadable.reason());
+            metrics::counter!("archiver_unreadable_total", "stream" => stream, "reason" => reason)
+                .increment(1);
+        }
         let Open { consumer, archive } = open;
+        let mut memory = if pull_ahead { self.ahead.try_acquire().ok() } else { None };
+        let mut ahead: Option<Ahead<'_>> = None;
         let span =
             tracing::debug_span!("batch", stream = &*self.stream, first, last, rows = deliveries.len());
-        let settled = tokio::select! {
-            settled = archive.settle(&mut batch, &deliveries).instrument(span) => settled?,
-            never = keep_alive(consumer, &deliveries, self.settings.ack_wait / 2) => match never {},
+        let mut settling = std::pin::pin!(archive.settle(batch, &deliveries).instrument(span));
+        let mut alive = tokio::time::interval_at(Instant::now() + self.half_wait(), self.half_wait());
+        let settled = loop {
+            tokio::select! {
+                settled = &mut settling => break settled?,
+                pulled = consumer.batch(self.limits(self.settings.bytes_ahead)), if memory.is_some() => {
+                    ahead = Some(Ahead { pulled, _memory: memory.take() });
+                }
+                _ = alive.tick() => {
+                    keep_alive(&deliveries).await;
+                    if let Some(Ahead { pulled: Ok(deliveries), .. }) = &ahead {
+                        keep_alive(deliveries).await;
+                    }
+                }
+            }
         };
-        self.count(&batch, &deliveries, settled, began);
+        self.count(&deliveries, settled, began);
         for delivery in &deliveries {
             if let Err(error) = delivery.ack().await {
                 // The connection is closed for good: they come again and are known.
@@ -140,10 +184,14 @@ impl Worker {
                 break;
             }
         }
-        Ok(())
+        Ok(ahead)
     }
 
-    fn count(&self, batch: &Batch, deliveries: &[Delivery], settled: Settled, began: Instant) {
+    fn half_wait(&self) -> Duration {
+        self.settings.ack_wait / 2
+    }
+
+    fn count(&self, deliveries: &[Delivery], settled: Settled, began: Instant) {
         let stream = || self.stream.to_string();
         let count = |name: &'static str, number: usize| {
             metrics::counter!(name, "stream" => stream())
@@ -155,11 +203,6 @@ impl Worker {
         count("archiver_known_total", settled.known);
         count("archiver_repeated_total", settled.repeated);
         count("archiver_set_aside_total", settled.set_aside);
-        for (_, unreadable) in &batch.unreadable {
-            let reason = unreadable.reason();
-            metrics::counter!("archiver_unreadable_total", "stream" => stream(), "reason" => reason)
-                .increment(1);
-        }
         metrics::histogram!("archiver_batch_seconds", "stream" => stream()).record(began.elapsed());
         let Settled { inserted, known, repeated, set_aside, epoch } = settled;
         tracing::debug!(
@@ -177,16 +220,11 @@ impl Worker {
     }
 }
 
-/// Tells the server again and again that the messages are at work, so that they are not delivered again. Gives up what
-/// waits in the consumer: it would be delivered again before it is looked at.
-async fn keep_alive(consumer: &mut Consumer, deliveries: &[Delivery], every: Duration) -> Infallible {
-    loop {
-        tokio::time::sleep(every).await;
-        consumer.pause();
-        for delivery in deliveries {
-            if delivery.in_progress().await.is_err() {
-                break;
-            }
+/// Tells the server that the messages are at work, so that they are not delivered again.
+async fn keep_alive(deliveries: &[Delivery]) {
+    for delivery in deliveries {
+        if delivery.in_progress().await.is_err() {
+            break;
         }
     }
 }

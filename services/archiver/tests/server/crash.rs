@@ -76,3 +76,26 @@ async fn a_killed_nats_server_leaves_every_event_once() {
     assert_eq!(house.number("SELECT count() FROM trades").await, 10_000);
     assert!(archiver.stop().await.success());
 }
+
+#[tokio::test]
+async fn two_archivers_share_a_durable() {
+    let mut house = House::build().await;
+    house.ack_wait("TICKER_KR_KIS", 2).await;
+    let mut first = house.archiver();
+    let mut second = house.archiver();
+    let mut publisher = house.publisher();
+    for number in 1..=20_000 {
+        publisher.publish(Outgoing::event(&trade(number)), ()).await.expect("published");
+        if number == 10_000 {
+            house.until_number("SELECT count() >= 2000 FROM trades", 1).await;
+            first.kill();
+        }
+    }
+    publisher.drain(Instant::now() + LIMIT).await.expect("acknowledged");
+    house.until_number("SELECT uniqExact(event_id) FROM trades", 20_000).await;
+    house.until_number("SELECT sum(missing) FROM archive_holes", 0).await;
+    assert_eq!(house.number("SELECT count() FROM trades").await, 20_000);
+    assert_eq!(house.number("SELECT max(epoch) FROM archived").await, 1);
+    assert!(second.stop().await.success());
+    assert_eq!(house.unacknowledged("TICKER_KR_KIS").await, 0);
+}

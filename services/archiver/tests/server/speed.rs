@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{BatchLimits, Consumer, Outgoing};
-use market::{Body, Event};
+use market::{Body, Event, Market, Tape};
 use store::{Insert, OrderBookRow, Position, TradeRow};
 use tokio::time::Instant;
 
-use crate::support::{House, LIMIT, book, trade};
+use crate::support::{House, LIMIT, book, trade, until};
 
 const EVENTS: u64 = 300_000;
 const BATCH: usize = 20_000;
@@ -68,6 +68,50 @@ async fn publish(house: &House, events: impl Iterator<Item = Event>) {
 fn position(number: u64) -> Position {
     // A bare insert into the same table, told apart by its epoch.
     Position { stream: Arc::from("BARE"), epoch: 9, stream_sequence: number, event_id: number }
+}
+
+/// The same event of the US: another two streams.
+fn us(mut event: Event) -> Event {
+    event.stamp.market = Market::Us;
+    match &mut event.body {
+        Body::Trade(trade) => trade.at.tape = Tape::Us,
+        Body::OrderBook(book) => book.at.tape = Tape::Us,
+        Body::Status(_) => {}
+    }
+    event
+}
+
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn memory_while_clickhouse_is_away() {
+    let mut house = House::build().await;
+    house.settings = vec![("ARCHIVER__ACK_WAIT_MS", "10000".to_owned())];
+    let archiver = house.archiver();
+    until("the start", async || house.archiver_log().matches("\"archiving\"").count() == 7).await;
+    println!("at the start: {} MB resident", archiver.resident_mb());
+    house.clickhouse.kill();
+    for numbers in (1..=100_000).collect::<Vec<u64>>().chunks(25_000) {
+        let numbers = || numbers.iter().copied();
+        publish(&house, numbers().map(trade)).await;
+        publish(&house, numbers().map(book)).await;
+        publish(&house, numbers().map(|number| us(trade(number)))).await;
+        publish(&house, numbers().map(|number| us(book(number)))).await;
+        println!("clickhouse away: {} MB resident", archiver.resident_mb());
+    }
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    println!("clickhouse away for long: {} MB resident", archiver.resident_mb());
+    house.start_clickhouse_again().await;
+    let began = Instant::now();
+    while house.number("SELECT sum(rows) FROM archived").await < 400_000 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    println!(
+        "400,000 events caught up in {:.1} s, {} MB resident",
+        began.elapsed().as_secs_f64(),
+        archiver.resident_mb()
+    );
+    assert_eq!(house.number("SELECT count() FROM trades").await, 200_000);
+    assert_eq!(house.number("SELECT count() FROM order_books").await, 200_000);
 }
 
 #[tokio::test]

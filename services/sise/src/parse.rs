@@ -10,6 +10,7 @@ use broker::kis::control::{self, Control};
 use broker::kis::parse::KisParser;
 use market::calendar::Calendar;
 use market::{Body, Event, Origin, Source, Stamp};
+use process::clock::now_ns;
 use serde_json::{Value, json};
 
 use crate::json;
@@ -102,9 +103,4 @@ fn control(text: &str, line: usize) -> Value {
 
 fn refused(refusal: &Refusal, line: usize, record: Option<usize>) -> Value {
     json!({"line": line, "record": record, "refused": refusal.reason, "detail": refusal.detail})
-}
-
-fn now_ns() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -5,7 +5,8 @@ use std::io::{self, Read};
 use bytes::{BufMut as _, BytesMut};
 use market::Event;
 
-use crate::from_proto::{DecodeError, decode};
+use crate::decode_error::DecodeError;
+use crate::from_proto::decode;
 use crate::to_proto::encode;
 
 /// The longest payload read from a length-delimited stream, in bytes: no event comes near, and a length that was

@@ -10,6 +10,7 @@
 
 pub mod connect;
 pub mod consumer;
+pub mod decode_error;
 pub mod delimited;
 pub mod delivery;
 pub mod from_proto;
@@ -29,9 +30,10 @@ pub use async_nats::jetstream::{Context, new as jetstream};
 pub use async_nats::{Client, Subject};
 pub use connect::{ConnectError, NatsSettings, Password, connect, connected};
 pub use consumer::{BatchLimits, ConsumeError, Consumer, DurableState, StreamState, stream_state};
+pub use decode_error::DecodeError;
 pub use delimited::{decode_delimited, encode_delimited};
 pub use delivery::{AckError, Delivery};
-pub use from_proto::{DecodeError, decode};
+pub use from_proto::decode;
 pub use publisher::{DrainError, Outgoing, PublishError, Publisher};
 pub use subject::{deadletter_of, deadletter_subject, stream_name, subject};
 pub use tap::Tap;

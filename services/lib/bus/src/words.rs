@@ -1,6 +1,6 @@
 //! The closed vocabularies in both directions: each list of words stands here once.
 
-use crate::from_proto::DecodeError;
+use crate::decode_error::DecodeError;
 use crate::generated as proto;
 
 /// Two functions between the enum of the vocabulary and the number on the wire. A number that is none of the words is

@@ -5,6 +5,7 @@ use std::time::Duration;
 use broker::connection::Received;
 use bytes::Bytes;
 use journal::{JournalError, Position, Record, RecordKind, Writer};
+use process::clock::now_ns;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info};
@@ -109,19 +110,14 @@ impl Keeper {
     /// # Errors
     /// [`JournalError`] that no waiting can heal.
     pub fn append(&mut self, record: Record) -> Result<Kept, JournalError> {
-        let mut full = false;
-        loop {
-            let before = self.writer.end();
-            match self.writer.append(&record) {
-                Ok(after) => {
-                    if full {
-                        self.tell_full(record.connection_id, record.received_ns)?;
-                    }
-                    return Ok(Kept { record, before, after });
-                }
-                Err(trouble) => self.wait(trouble, &mut full)?,
-            }
+        let ((before, after), was_full) = self.when_there_is_room(|writer| {
+            let before = writer.end();
+            writer.append(&record).map(|after| (before, after))
+        })?;
+        if was_full {
+            self.tell_full(record.connection_id, record.received_ns)?;
         }
+        Ok(Kept { record, before, after })
     }
 
     /// Makes everything readable, up to the position returned.
@@ -129,35 +125,40 @@ impl Keeper {
     /// # Errors
     /// [`JournalError`] that no waiting can heal.
     pub fn flush(&mut self) -> Result<Position, JournalError> {
-        let mut full = false;
-        loop {
-            match self.writer.flush() {
-                Ok(end) => return Ok(end),
-                Err(trouble) => self.wait(trouble, &mut full)?,
-            }
-        }
+        self.when_there_is_room(Writer::flush).map(|(end, _)| end)
     }
 
-    /// A full journal or disk: nothing is read meanwhile, so nothing is dropped here. Other trouble is passed on.
-    fn wait(&mut self, trouble: JournalError, full: &mut bool) -> Result<(), JournalError> {
-        if !trouble.is_full() {
-            return Err(trouble);
+    /// Does `work` until a full journal or disk has room for it, and says whether it had to wait. Nothing is read
+    /// meanwhile, so nothing is dropped here. Other trouble is passed on.
+    fn when_there_is_room<T>(
+        &mut self,
+        mut work: impl FnMut(&mut Writer) -> Result<T, JournalError>,
+    ) -> Result<(T, bool), JournalError> {
+        let mut was_full = false;
+        loop {
+            let trouble = match work(&mut self.writer) {
+                Ok(done) => return Ok((done, was_full)),
+                Err(trouble) if trouble.is_full() => trouble,
+                Err(trouble) => return Err(trouble),
+            };
+            if !was_full {
+                error!(problem = %trouble, "journal is full: the sockets are not read until there is room");
+                metrics::counter!("cell_journal_full_total").increment(1);
+                was_full = true;
+            }
+            self.runtime.block_on(tokio::time::sleep(FULL_PAUSE));
+            self.writer.release(*self.acknowledged.borrow_and_update());
         }
-        if !*full {
-            error!(problem = %trouble, "journal is full: the sockets are not read until there is room");
-            metrics::counter!("cell_journal_full_total").increment(1);
-            *full = true;
-        }
-        self.runtime.block_on(tokio::time::sleep(FULL_PAUSE));
-        self.writer.release(*self.acknowledged.borrow_and_update());
-        Ok(())
     }
 
     /// The stretch from the frame that had to wait until now, as a note of its own.
     fn tell_full(&mut self, connection_id: i64, from_ns: i64) -> Result<(), JournalError> {
-        let until_ns = crate::run::now_ns();
+        let until_ns = now_ns();
         info!(from_ns, until_ns, "journal has room again");
         let note = self.note(connection_id, until_ns, &Noted::JournalFull { from_ns, until_ns });
-        self.writer.append(&note).map(|_| ())
+        self.when_there_is_room(|writer| writer.append(&note)).map(|_| ())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! A cell from start to stop: journal, connections, keeper and cursor, in the order in which they depend on each other.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use broker::backoff::Backoff;
@@ -11,6 +11,7 @@ use bus::publisher::Publisher;
 use journal::{Acknowledged, Position, Reader, Writer};
 use market::calendar::Calendar;
 use process::Shutdown;
+use process::clock::now_ns;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -134,10 +135,4 @@ fn last_received(folder: &std::path::Path, end: Position) -> Option<i64> {
         last = Some(record.received_ns);
     }
     last
-}
-
-/// The clock of this machine, UTC ns.
-pub(crate) fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::event::At;
+use crate::at::At;
 use crate::price::Price;
 use crate::quantity::Quantity;
 use crate::session::Session;

@@ -5,11 +5,9 @@ use std::fmt::Write as _;
 use twox_hash::XxHash3_64;
 
 use crate::book::OrderBook;
-use crate::instrument::{Market, Source, Tape, words};
+use crate::instrument::{Market, Source, words};
 use crate::status::Status;
-use crate::symbol::Symbol;
 use crate::trade::Trade;
-use crate::trade_date::TradeDate;
 
 words! {
     /// How an event came to us.
@@ -19,19 +17,6 @@ words! {
         /// Fetched after the fact.
         Recovered = "recovered",
     }
-}
-
-/// Which instrument, on which trading day, and when the exchange says it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct At {
-    /// The tape.
-    pub tape: Tape,
-    /// The bare symbol.
-    pub symbol: Symbol,
-    /// The trading day of the exchange.
-    pub trade_date: TradeDate,
-    /// Exchange time, UTC ns; whole seconds at both brokers.
-    pub exchange_ns: i64,
 }
 
 /// Which frame an event was read from.
@@ -113,7 +98,7 @@ pub fn event_id(message_id: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AggressorSide, Codes, Levels, Price, Quantity, Session, Value};
+    use crate::{AggressorSide, At, Codes, Levels, Price, Quantity, Session, Symbol, Tape, TradeDate, Value};
 
     fn stamp() -> Stamp {
         Stamp {

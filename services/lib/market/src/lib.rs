@@ -2,6 +2,7 @@
 //!
 //! Pure: no async, no I/O, no clock. Wire, bus and store know this vocabulary and not each other.
 
+pub mod at;
 pub mod book;
 pub mod calendar;
 pub mod decimal;
@@ -17,8 +18,9 @@ pub mod trade;
 pub mod trade_date;
 pub mod universe;
 
+pub use at::At;
 pub use book::{Level, Levels, OrderBook};
-pub use event::{At, Body, Event, Origin, Stamp};
+pub use event::{Body, Event, Origin, Stamp};
 pub use instrument::{Market, Source, Tape};
 pub use price::Price;
 pub use quantity::{Quantity, Value};

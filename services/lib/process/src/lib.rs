@@ -2,6 +2,7 @@
 //!
 //! Knows no market, no broker, no bus and no store.
 
+pub mod clock;
 pub mod config;
 pub mod log;
 pub mod metrics;

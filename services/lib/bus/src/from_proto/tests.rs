@@ -1,5 +1,7 @@
 //! Round trips, pinned bytes, and what is refused.
 
+use market::symbol::SymbolError;
+use market::trade::ImpossibleTrade;
 use market::{AggressorSide, GapReason, Origin, Session, Source};
 use proptest::prelude::*;
 use prost::Message as _;

@@ -11,6 +11,7 @@ mod day;
 mod days;
 mod error;
 mod file;
+mod hours;
 mod zone;
 
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use clock::{SessionClock, SessionStamp};
 pub use day::{Day, Exception, Phase};
 pub use error::{CalendarError, LineError};
 pub use file::CalendarFile;
+pub use hours::{Hours, Keeping};
 
 use clock::Stretch;
 use days::{MarketDays, venues};
@@ -140,6 +142,14 @@ impl Calendar {
             state = state.max(self.phase(venue, utc_ns)?.session.state());
         }
         Ok(state)
+    }
+
+    /// Whether the regular session matches trades all the time, so that silence is worth a look: not so in the closing
+    /// auction, nor anywhere outside the coverage.
+    #[must_use]
+    pub fn data_expected(&self, market: Market, utc_ns: i64) -> bool {
+        let phases = venues(market).filter_map(|venue| self.phase(venue, utc_ns).ok());
+        phases.map(|phase| phase.session).any(|s| s.state() == MarketState::Regular && s.is_continuous())
     }
 
     /// The state of the Korean market over KRX and NXT.

@@ -5,6 +5,7 @@
 pub mod at;
 pub mod book;
 pub mod calendar;
+pub mod carriers;
 pub mod decimal;
 pub mod event;
 pub mod instrument;

@@ -22,7 +22,9 @@ words! {
 pub struct Gap {
     /// Why.
     pub reason: GapReason,
-    /// Instrument, if only one is concerned; none = everything on the connection.
+    /// Connection, by the name of its key; none = no single one.
+    pub connection: Option<String>,
+    /// Instrument, if only one is concerned; none = everything on the connection, or on all.
     pub instrument: Option<(Tape, Symbol)>,
     /// Last moment at which nothing was missing, UTC ns.
     pub from_ns: i64,
@@ -37,6 +39,8 @@ pub struct Gap {
 pub enum Status {
     /// A connection is up and everything wanted was asked for.
     LinkUp {
+        /// Its name: its key's.
+        connection: String,
         /// Confirmed registrations.
         registered: u32,
         /// Refused registrations.
@@ -44,6 +48,8 @@ pub enum Status {
     },
     /// A connection ended.
     LinkDown {
+        /// Its name: its key's.
+        connection: String,
         /// Why, in the broker's or the system's words.
         reason: String,
     },

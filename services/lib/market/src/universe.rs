@@ -1,13 +1,23 @@
-//! `config/symbols.yaml`: the instruments a person follows, in one readable file.
+//! `config/symbols.yaml`: the instruments a person follows, in one readable file, and the files of symbols it names.
 //!
-//! Values are read straight into text: 005930, 0155E0 and TRUE are symbols and never numbers or truths.
+//! Values are read straight into text: 005930, 0155E0 and TRUE are symbols and never numbers or truths. This module
+//! opens nothing: whoever calls it hands in a function that reads the named files.
 
-use std::collections::BTreeSet;
+mod list;
+mod raw;
 
-use serde::Deserialize;
+use std::collections::HashMap;
 
 use crate::instrument::{Market, Source, Tape, words};
 use crate::symbol::Symbol;
+use list::Line;
+use raw::{RawUniverse, Tags};
+
+/// The most instruments in one universe: as many as a cell remembers open gaps of, and more than any keys carry.
+pub const MOST_SYMBOLS: usize = 20_000;
+
+/// The largest symbols file or file of symbols in bytes: 20,000 lines with names need a quarter of it.
+pub const MOST_BYTES: usize = 4 << 20;
 
 words! {
     /// What is wanted of an instrument; the first token of its subjects.
@@ -52,80 +62,114 @@ pub struct Entry {
     pub priority: u32,
 }
 
-/// All instruments, in the order of registration: by priority, then as written.
+/// All instruments, in the order of registration: by priority, then as written, those of files last.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Universe {
     /// The entries.
     pub entries: Vec<Entry>,
 }
 
-/// What is wrong with the file.
+/// What is wrong with the file, or with a file that it names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UniverseError {
     /// Not the YAML that belongs there; the text names line and column.
     #[error("symbols file: {0}")]
     Form(String),
-    /// A value that cannot be meant.
-    #[error("symbols file: symbol {symbol:?}: {problem}")]
+    /// An entry that cannot be meant.
+    #[error("symbols file: line {line}: symbol {symbol:?}: {problem}")]
     Entry {
+        /// Where it begins in the symbols file, from 1.
+        line: u64,
         /// The symbol as written.
         symbol: String,
         /// What is wrong and what would be right.
         problem: String,
     },
+    /// A file that cannot be read, or tags of it that cannot be meant.
+    #[error("symbols file: line {line}: file {file:?}: {problem}")]
+    File {
+        /// Where it is named in the symbols file, from 1.
+        line: u64,
+        /// The file as named.
+        file: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// A line of a named file that cannot be meant.
+    #[error("{file}: line {line}: symbol {symbol:?}: {problem}")]
+    Line {
+        /// The file as named.
+        file: String,
+        /// The line, from 1.
+        line: u64,
+        /// The symbol as written.
+        symbol: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// More instruments than [`MOST_SYMBOLS`].
+    #[error("symbols file: more than {MOST_SYMBOLS} symbols: follow fewer")]
+    TooMany,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFile {
-    symbols: Vec<RawEntry>,
+/// Where a symbol of a named file stands.
+struct Place<'a> {
+    file: &'a str,
+    line: u64,
 }
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawEntry {
-    symbol: String,
-    // For the reader of the file only.
-    #[serde(default, rename = "name")]
-    _name: Option<String>,
-    #[serde(default)]
-    market: Option<String>,
-    #[serde(default)]
-    listing: Option<String>,
-    #[serde(default)]
-    tapes: Option<Vec<String>>,
-    #[serde(default)]
-    kinds: Option<Vec<String>>,
-    #[serde(default)]
-    source: Option<Vec<String>>,
-    #[serde(default)]
-    group: Option<String>,
-    #[serde(default)]
-    core: bool,
-    #[serde(default)]
-    priority: Option<u32>,
-}
-
-/// An instrument without a priority comes after those that have one.
-const LAST_PRIORITY: u32 = 1_000;
 
 impl Universe {
-    /// Reads the text of the file.
+    /// Reads the text of a symbols file that names no other files.
     ///
     /// # Errors
-    /// [`UniverseError`] that names the line or the symbol, what is wrong and what would be right.
+    /// [`UniverseError`] that names the line and the symbol, what is wrong and what would be right.
     pub fn from_yaml(text: &str) -> Result<Self, UniverseError> {
-        let raw: RawFile = serde_saphyr::from_str(text).map_err(|e| UniverseError::Form(e.to_string()))?;
-        let mut seen = BTreeSet::new();
-        let mut entries = Vec::with_capacity(raw.symbols.len());
+        Self::from_yaml_with(text, &mut |_| Err("files of symbols are not read here".to_owned()))
+    }
+
+    /// Reads the text of a symbols file; `read` gives the text of a file as it is named there, or says why it cannot
+    /// (it should stop after [`MOST_BYTES`] and read relative names from the folder of the symbols file).
+    ///
+    /// An entry of its own wins over the same symbol in a file, with all its tags. In two files, or twice in one, a
+    /// symbol is an error.
+    ///
+    /// # Errors
+    /// [`UniverseError`] that names file, line and symbol, what is wrong and what would be right.
+    pub fn from_yaml_with(
+        text: &str,
+        read: &mut dyn FnMut(&str) -> Result<String, String>,
+    ) -> Result<Self, UniverseError> {
+        let raw = RawUniverse::read(text)?;
+        let mut entries = Vec::new();
+        let mut own: HashMap<(Market, Symbol), u64> = HashMap::new();
         for raw in raw.symbols {
-            let written = raw.symbol.clone();
-            let entry = raw.checked().map_err(|problem| UniverseError::Entry { symbol: written, problem })?;
-            if !seen.insert((entry.market, entry.symbol)) {
-                let problem = "listed twice: merge the two entries".to_owned();
-                return Err(UniverseError::Entry { symbol: entry.symbol.to_string(), problem });
+            let (line, symbol) = (raw.line(), raw.symbol.value.clone());
+            let fail = |problem| UniverseError::Entry { line, symbol: symbol.clone(), problem };
+            let entry = raw.checked().map_err(fail)?;
+            if let Some(first) = own.insert((entry.market, entry.symbol), line) {
+                return Err(fail(format!("listed twice, first in line {first}: merge the two entries")));
             }
-            entries.push(entry);
+            push(&mut entries, entry)?;
+        }
+        let mut texts = Vec::with_capacity(raw.files.len());
+        for raw in raw.files {
+            let (line, file) = (raw.line(), raw.file.value.clone());
+            let fail = |problem| UniverseError::File { line, file: file.clone(), problem };
+            let tags = raw.checked().map_err(fail)?;
+            let text = read(&file).map_err(fail)?;
+            if text.len() > MOST_BYTES {
+                return Err(fail(format!("larger than {MOST_BYTES} bytes: split it")));
+            }
+            texts.push((file, tags, text));
+        }
+        let mut listed: HashMap<(Market, Symbol), Place<'_>> = HashMap::new();
+        for (file, tags, text) in &texts {
+            for line in list::lines(text) {
+                let entry = of_line(file, &line, tags, &mut listed)?;
+                if !own.contains_key(&(entry.market, entry.symbol)) {
+                    push(&mut entries, entry)?;
+                }
+            }
         }
         entries.sort_by_key(|entry| entry.priority);
         Ok(Self { entries })
@@ -137,112 +181,37 @@ impl Universe {
     }
 }
 
-impl RawEntry {
-    fn checked(self) -> Result<Entry, String> {
-        let symbol = Symbol::parse(&self.symbol).map_err(|e| e.to_string())?;
-        let market = one("market", self.market, Market::Kr, Market::from_word, Market::ALL)?;
-        let (tapes, sources) = match market {
-            Market::Kr => (Tape::Krx, vec![Source::Kis, Source::Kiwoom]),
-            Market::Us => (Tape::Us, vec![Source::Kis]),
-        };
-        let tapes = many("tapes", self.tapes, vec![tapes], Tape::from_word, Tape::ALL)?;
-        if let Some(tape) = tapes.iter().find(|tape| tape.market() != market) {
-            return Err(format!("tape {tape} is not of market {market}"));
-        }
-        match (market, self.listing.as_deref()) {
-            (Market::Kr, None) | (Market::Us, Some("NAS" | "NYS" | "AMS")) => {}
-            (Market::Kr, Some(_)) => return Err("listing is for the US only".to_owned()),
-            (Market::Us, _) => return Err("needs listing: NAS, NYS or AMS".to_owned()),
-        }
-        Ok(Entry {
-            symbol,
-            market,
-            listing: self.listing,
-            tapes,
-            kinds: many("kinds", self.kinds, Kind::ALL.to_vec(), Kind::from_word, Kind::ALL)?,
-            sources: many("source", self.source, sources, Source::from_word, Source::ALL)?,
-            group: one("group", self.group, Group::A, Group::from_word, Group::ALL)?,
-            core: self.core,
-            priority: self.priority.unwrap_or(LAST_PRIORITY),
-        })
+fn push(entries: &mut Vec<Entry>, entry: Entry) -> Result<(), UniverseError> {
+    if entries.len() == MOST_SYMBOLS {
+        return Err(UniverseError::TooMany);
     }
+    entries.push(entry);
+    Ok(())
 }
 
-fn one<T: Copy + std::fmt::Display>(
-    key: &str,
-    given: Option<String>,
-    default: T,
-    read: impl Fn(&str) -> Option<T>,
-    all: &[T],
-) -> Result<T, String> {
-    let Some(text) = given else { return Ok(default) };
-    read(&text).ok_or_else(|| {
-        let known: Vec<String> = all.iter().map(ToString::to_string).collect();
-        format!("{key}: {text:?} is none of {}", known.join(", "))
-    })
-}
-
-fn many<T: Copy + PartialEq + std::fmt::Display>(
-    key: &str,
-    given: Option<Vec<String>>,
-    default: Vec<T>,
-    read: impl Fn(&str) -> Option<T>,
-    all: &[T],
-) -> Result<Vec<T>, String> {
-    let Some(texts) = given else { return Ok(default) };
-    let mut values = Vec::with_capacity(texts.len());
-    for text in texts {
-        let value = one(key, Some(text), all[0], &read, all)?;
-        if values.contains(&value) {
-            return Err(format!("{key}: {value} stands there twice"));
+/// The instrument of one line of a file, with the file's tags; unless some file named it before.
+fn of_line<'a>(
+    file: &'a str,
+    line: &Line<'_>,
+    tags: &Tags,
+    listed: &mut HashMap<(Market, Symbol), Place<'a>>,
+) -> Result<Entry, UniverseError> {
+    let number = line.number;
+    let fail = |problem| UniverseError::Line {
+        file: file.to_owned(),
+        line: number,
+        symbol: line.symbol.to_owned(),
+        problem,
+    };
+    let entry = line.entry(tags).map_err(fail)?;
+    match listed.insert((entry.market, entry.symbol), Place { file, line: number }) {
+        None => Ok(entry),
+        Some(first) => {
+            let where_else = format!("listed twice, first in {} line {}", first.file, first.line);
+            Err(fail(format!("{where_else}: leave it in one of them")))
         }
-        values.push(value);
-    }
-    if values.is_empty() {
-        Err(format!("{key}: empty list; leave the key out for the default"))
-    } else {
-        Ok(values)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plain_scalars_stay_text() {
-        let universe = Universe::from_yaml(
-            "symbols:\n- symbol: 005930\n  core: true\n  priority: 1\n- symbol: 0155E0\n- symbol: TRUE\n  market: us\n  listing: NAS\n",
-        )
-        .expect("universe");
-        let symbols: Vec<_> = universe.entries.iter().map(|e| e.symbol.to_string()).collect();
-        assert_eq!(symbols, ["005930", "0155E0", "TRUE"]);
-        assert_eq!(universe.entries[2].tapes, [Tape::Us]);
-        assert_eq!(universe.of(Market::Kr, Source::Kiwoom).count(), 2);
-    }
-
-    #[test]
-    fn priority_orders_and_defaults_come_last() {
-        let text =
-            "symbols:\n- symbol: 000660\n- symbol: 005930\n  priority: 2\n- symbol: 035720\n  priority: 1\n";
-        let universe = Universe::from_yaml(text).expect("universe");
-        let symbols: Vec<_> = universe.entries.iter().map(|e| e.symbol.to_string()).collect();
-        assert_eq!(symbols, ["035720", "005930", "000660"]);
-    }
-
-    #[test]
-    fn mistakes_are_named() {
-        for (text, part) in [
-            ("symbols:\n- symbol: 005930\n  tape: [krx]\n", "tape"),
-            ("symbols:\n- symbol: 005930\n- symbol: 005930\n", "listed twice"),
-            ("symbols:\n- symbol: AAPL\n  market: us\n", "needs listing"),
-            ("symbols:\n- symbol: 005930\n  tapes: [us]\n", "not of market kr"),
-            ("symbols:\n- symbol: 005930\n  tapes: [kosdaq]\n", "none of krx, nxt, all, us, day"),
-            ("symbols:\n- symbol: '005 930'\n", "not a symbol"),
-            ("symbols:\n- symbol: 005930\n  kinds: []\n", "empty list"),
-        ] {
-            let error = Universe::from_yaml(text).unwrap_err().to_string();
-            assert!(error.contains(part), "{error}");
-        }
-    }
-}
+mod tests;

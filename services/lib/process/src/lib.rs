@@ -9,6 +9,7 @@ pub mod metrics;
 pub mod run;
 pub mod secret;
 pub mod shutdown;
+pub mod text_file;
 pub mod tls;
 
 pub use config::ConfigError;

@@ -1,6 +1,7 @@
-//! What parsing costs: ns per record of each shape through [`KisParser`], beside the bare `^` split of the same bytes.
+//! What parsing costs: ns per record of each shape through a broker's parser, beside a bare scan of the same bytes: the
+//! `^` split for KIS, serde's walk over all JSON for Kiwoom.
 //!
-//! The split is the floor: whoever reads the fields must at least find them. After criterion's groups both are timed in
+//! The scan is the floor: whoever reads the fields must at least find them. After criterion's groups both are timed in
 //! turns, and the ratio of the medians is printed: it holds on any machine, nanoseconds hold on one.
 
 #![allow(clippy::expect_used, reason = "a benchmark without its fixtures is of no use")]
@@ -10,21 +11,29 @@ use std::time::Instant;
 
 use broker::feed::{FrameParser, Item};
 use broker::kis::parse::KisParser;
+use broker::kiwoom::parse::KiwoomParser;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use market::calendar::Calendar;
+use serde::de::IgnoredAny;
 
-/// 2026-09-22T05:06:12Z, a minute after the newest book.
-const RECEIVED: i64 = 1_790_053_572_000_000_000;
+/// 2026-09-22T05:06:12Z, a minute after the newest book of KIS.
+const KIS_RECEIVED: i64 = 1_790_053_572_000_000_000;
+/// 2026-07-20T07:52:09Z, a second after the documented trade of Kiwoom.
+const KIWOOM_RECEIVED: i64 = 1_784_533_929_000_000_000;
 /// Runs of each side; the median stands for all.
 const RUNS: usize = 101;
 /// Passes over the frames in one run: some milliseconds, far above the clock's grain.
 const PASSES: u64 = 1_000;
 
-const CASES: [(&str, &str); 4] = [
+const KIS: [(&str, &str); 4] = [
     ("kr_trade_47", include_str!("../fixtures/kis/h0stcnt0_47.txt")),
     ("kr_book_63", include_str!("../fixtures/kis/h0stasp0_63.txt")),
     ("us_trade_26", include_str!("../fixtures/kis/hdfscnt0_26.txt")),
     ("us_book_71", include_str!("../fixtures/kis/hdfsasp0_71.txt")),
+];
+const KIWOOM: [(&str, &str); 2] = [
+    ("kiwoom_0b_43", include_str!("../fixtures/kiwoom/0b_captured.txt")),
+    ("kiwoom_0d_163", include_str!("../fixtures/kiwoom/0d_official.txt")),
 ];
 
 /// Frames of one shape, with what is kept between frames, as in a cell.
@@ -32,17 +41,38 @@ struct Case {
     name: &'static str,
     frames: Vec<&'static str>,
     records: u64,
-    parser: KisParser,
+    parser: Box<dyn FrameParser>,
+    received_ns: i64,
+    scan: fn(&str),
     items: Vec<Item>,
 }
 
 impl Case {
-    fn new((name, text): (&'static str, &'static str)) -> Self {
-        let frames: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
+    fn kis((name, text): (&'static str, &'static str)) -> Self {
         let parser = KisParser::new(Calendar::built_in().clone());
-        let mut case = Self { name, frames, records: 0, parser, items: Vec::new() };
+        Self::new(name, text, Box::new(parser), KIS_RECEIVED, split)
+    }
+
+    fn kiwoom((name, text): (&'static str, &'static str)) -> Self {
+        let parser = KiwoomParser::new(Calendar::built_in().clone());
+        Self::new(name, text, Box::new(parser), KIWOOM_RECEIVED, walk)
+    }
+
+    fn all() -> impl Iterator<Item = Self> {
+        KIS.into_iter().map(Self::kis).chain(KIWOOM.into_iter().map(Self::kiwoom))
+    }
+
+    fn new(
+        name: &'static str,
+        text: &'static str,
+        parser: Box<dyn FrameParser>,
+        received_ns: i64,
+        scan: fn(&str),
+    ) -> Self {
+        let frames: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
+        let mut case = Self { name, frames, records: 0, parser, received_ns, scan, items: Vec::new() };
         for frame in &case.frames {
-            case.parser.parse(frame, RECEIVED, &mut case.items).expect("frame");
+            case.parser.parse(frame, received_ns, &mut case.items).expect("frame");
         }
         let events = |item: &Item| matches!(item, Item::Trade(..) | Item::OrderBook(_));
         assert!(case.items.iter().all(events), "a refusal is not what is measured");
@@ -54,30 +84,40 @@ impl Case {
     fn parse(&mut self) {
         for frame in &self.frames {
             self.items.clear();
-            let summary = self.parser.parse(black_box(frame), RECEIVED, &mut self.items);
+            let summary = self.parser.parse(black_box(frame), self.received_ns, &mut self.items);
             let _read = black_box(summary.is_ok());
             black_box(&self.items);
         }
     }
 
-    /// Every frame to the lengths of its fields, once.
-    fn split(&self) {
+    /// Every frame scanned, once.
+    fn scan(&self) {
         for frame in &self.frames {
-            for field in black_box(*frame).split('^') {
-                black_box(field.len());
-            }
+            (self.scan)(black_box(frame));
         }
     }
 
-    /// Medians of parse and split in ns a record, timed in turns so that a slower moment hits both.
+    /// Medians of parse and scan in ns a record, timed in turns so that a slower moment hits both.
     fn medians(&mut self) -> (u64, u64) {
-        let (mut parse, mut split) = (Vec::with_capacity(RUNS), Vec::with_capacity(RUNS));
+        let (mut parse, mut scan) = (Vec::with_capacity(RUNS), Vec::with_capacity(RUNS));
         for _ in 0..RUNS {
             parse.push(timed(|| self.parse()));
-            split.push(timed(|| self.split()));
+            scan.push(timed(|| self.scan()));
         }
-        (median(parse) / (PASSES * self.records), median(split) / (PASSES * self.records))
+        (median(parse) / (PASSES * self.records), median(scan) / (PASSES * self.records))
     }
+}
+
+/// The lengths of the fields.
+fn split(frame: &str) {
+    for field in frame.split('^') {
+        black_box(field.len());
+    }
+}
+
+/// Whether it is JSON.
+fn walk(frame: &str) {
+    black_box(serde_json::from_str::<IgnoredAny>(frame).is_ok());
 }
 
 fn timed(mut pass: impl FnMut()) -> u64 {
@@ -95,19 +135,17 @@ fn median(mut times: Vec<u64>) -> u64 {
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    for case in CASES {
-        let mut case = Case::new(case);
+    for mut case in Case::all() {
         let mut group = criterion.benchmark_group(case.name);
         group.throughput(Throughput::Elements(case.records));
         group.bench_function(BenchmarkId::from_parameter("parse"), |bencher| bencher.iter(|| case.parse()));
-        group.bench_function(BenchmarkId::from_parameter("split"), |bencher| bencher.iter(|| case.split()));
+        group.bench_function(BenchmarkId::from_parameter("scan"), |bencher| bencher.iter(|| case.scan()));
         group.finish();
     }
     criterion.final_summary();
-    for case in CASES {
-        let mut case = Case::new(case);
-        let (parse, split) = case.medians();
-        let hundredths = parse * 100 / split.max(1);
-        println!("ratio {} {parse}/{split} = {}.{:02}", case.name, hundredths / 100, hundredths % 100);
+    for mut case in Case::all() {
+        let (parse, scan) = case.medians();
+        let hundredths = parse * 100 / scan.max(1);
+        println!("ratio {} {parse}/{scan} = {}.{:02}", case.name, hundredths / 100, hundredths % 100);
     }
 }

@@ -3,19 +3,22 @@
 //! The only place that knows the WebSocket library, and the only place that reads the clock for `received_ns`.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use market::{Market, calendar::Calendar};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::now_ns;
 use crate::feed::{Action, Note, Now, Opening, Protocol, Retry};
 
 /// Frames of several records reach several kB, and a client with an 8 kB limit was cut off: 512 kB and more.
@@ -34,7 +37,9 @@ pub enum Received {
     Frame(Frame),
     /// Something people must know.
     Note {
-        /// The connection.
+        /// The connection's name.
+        connection: String,
+        /// The connection: its connect time, UTC ns.
         connection_id: i64,
         /// When, UTC ns.
         at_ns: i64,
@@ -63,6 +68,8 @@ pub enum LinkNote {
     Up,
     /// The protocol has something to say.
     Protocol(Note),
+    /// It was closed because nothing is wanted of it for a while: the market is closed.
+    Idle,
     /// It ended.
     Down {
         /// Why, in the broker's or the system's words.
@@ -84,6 +91,8 @@ pub struct End {
 /// What a connection needs beside its protocol.
 #[derive(Clone)]
 pub struct Dialer {
+    /// Name of the connection: its key's.
+    pub connection: String,
     /// Trust for `wss`: public roots, and a private authority if one was given.
     pub tls: Arc<rustls::ClientConfig>,
     /// The market whose calendar says when data is expected.
@@ -94,11 +103,14 @@ pub struct Dialer {
     pub always_open: bool,
 }
 
-/// Runs one connection from connect to end. Frames go to `out`; while `out` is full the socket is not read.
+/// Runs one connection from connect to end, carrying what is `wanted` as that changes. Frames go to `out`; while `out`
+/// is full the socket is not read. `idle` closes it without a loss, `stop` because the process ends.
 pub async fn run<P: Protocol>(
     dialer: &Dialer,
     opening: Opening<P>,
+    mut wanted: watch::Receiver<Vec<P::Registration>>,
     out: &mpsc::Sender<Received>,
+    idle: &CancellationToken,
     stop: &CancellationToken,
 ) -> End {
     let connection_id = now_ns();
@@ -106,11 +118,11 @@ pub async fn run<P: Protocol>(
         Ok(socket) => socket,
         Err(reason) => {
             let note = LinkNote::Down { reason, last_received_ns: connection_id };
-            tell(out, connection_id, note).await;
+            tell(dialer, out, connection_id, note).await;
             return End { retry: Retry::Backoff, healthy: Duration::ZERO };
         }
     };
-    tell(out, connection_id, LinkNote::Up).await;
+    tell(dialer, out, connection_id, LinkNote::Up).await;
     let mut link = Link {
         dialer,
         out,
@@ -122,12 +134,14 @@ pub async fn run<P: Protocol>(
         frame_sequence: 0,
         actions: Vec::new(),
     };
-    let (reason, retry) = link.speak(&mut socket, stop).await;
+    let (reason, retry) = link.speak(&mut socket, &mut wanted, idle, stop).await;
     // The broker holds the key for a while after an unclean end: always say good-bye.
     let _gone_anyway = timeout(CLOSE_LIMIT, socket.close(None)).await;
     let healthy = link.last_message.duration_since(link.started);
     let last_received_ns = link.last_received_ns;
-    tell(out, connection_id, LinkNote::Down { reason, last_received_ns }).await;
+    let went_idle = idle.is_cancelled() && !stop.is_cancelled();
+    let end = if went_idle { LinkNote::Idle } else { LinkNote::Down { reason, last_received_ns } };
+    tell(dialer, out, connection_id, end).await;
     End { retry, healthy }
 }
 
@@ -137,7 +151,11 @@ async fn dial(dialer: &Dialer, url: &str) -> Result<Socket, String> {
     let config =
         WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
     let connector = Connector::Rustls(Arc::clone(&dialer.tls));
-    let connect = tokio_tungstenite::connect_async_tls_with_config(url, Some(config), true, Some(connector));
+    let mut request = url.into_client_request().map_err(|error| format!("connect: {error}"))?;
+    // A filter of Kiwoom's refuses the names of common libraries.
+    request.headers_mut().insert("User-Agent", HeaderValue::from_static(crate::USER_AGENT));
+    let connect =
+        tokio_tungstenite::connect_async_tls_with_config(request, Some(config), true, Some(connector));
     match timeout(CONNECT_LIMIT, connect).await {
         Ok(Ok((socket, _))) => Ok(socket),
         Ok(Err(error)) => Err(format!("connect: {error}")),
@@ -160,8 +178,15 @@ struct Link<'a, P> {
 
 impl<P: Protocol> Link<'_, P> {
     /// Reads and writes until the connection ends; says why and when to come back.
-    async fn speak(&mut self, socket: &mut Socket, stop: &CancellationToken) -> (String, Retry) {
+    async fn speak(
+        &mut self,
+        socket: &mut Socket,
+        wanted: &mut watch::Receiver<Vec<P::Registration>>,
+        idle: &CancellationToken,
+        stop: &CancellationToken,
+    ) -> (String, Retry) {
         let now = self.now();
+        self.protocol.want(&wanted.borrow_and_update());
         self.protocol.opened(now, &mut self.actions);
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -171,6 +196,8 @@ impl<P: Protocol> Link<'_, P> {
             }
             tokio::select! {
                 () = stop.cancelled() => return ("stopped".to_owned(), Retry::Never),
+                () = idle.cancelled() => return ("idle".to_owned(), Retry::After(Duration::ZERO)),
+                Ok(()) = wanted.changed() => self.protocol.want(&wanted.borrow_and_update()),
                 message = socket.next() => {
                     if let Some(end) = self.message(socket, message).await {
                         return end;
@@ -201,9 +228,11 @@ impl<P: Protocol> Link<'_, P> {
                 return send(socket, Message::Pong(payload)).await;
             }
             Some(Ok(Message::Close(frame))) => {
-                let why = frame
-                    .map_or_else(|| "without a reason".to_owned(), |f| format!("{} {}", f.code, f.reason));
-                return Some((format!("closed by the broker: {why}"), Retry::Backoff));
+                let code = frame.as_ref().map(|frame| u16::from(frame.code));
+                let reason = frame.map(|frame| frame.reason.to_string()).unwrap_or_default();
+                let retry = self.protocol.closed(code, &reason);
+                let code = code.map_or_else(|| "without a code".to_owned(), |code| code.to_string());
+                return Some((format!("closed by the broker: {code} {reason}"), retry));
             }
             Some(Ok(Message::Binary(_))) => {
                 metrics::counter!("broker_binary_messages_total").increment(1);
@@ -244,7 +273,9 @@ impl<P: Protocol> Link<'_, P> {
                         return end;
                     }
                 }
-                Action::Note(note) => tell(self.out, self.connection_id, LinkNote::Protocol(note)).await,
+                Action::Note(note) => {
+                    tell(self.dialer, self.out, self.connection_id, LinkNote::Protocol(note)).await;
+                }
                 Action::Close { reason, then } => return Some((reason, then)),
             }
         }
@@ -257,9 +288,8 @@ impl<P: Protocol> Link<'_, P> {
     }
 
     fn now(&self) -> Now {
-        let open = self.dialer.calendar.state(self.dialer.market, now_ns());
         let data_expected =
-            self.dialer.always_open || matches!(open, Ok(market::session::MarketState::Regular));
+            self.dialer.always_open || self.dialer.calendar.data_expected(self.dialer.market, now_ns());
         Now { elapsed: self.started.elapsed(), data_expected }
     }
 
@@ -276,13 +306,8 @@ async fn send(socket: &mut Socket, message: Message) -> Option<(String, Retry)> 
     }
 }
 
-async fn tell(out: &mpsc::Sender<Received>, connection_id: i64, note: LinkNote) {
+async fn tell(dialer: &Dialer, out: &mpsc::Sender<Received>, connection_id: i64, note: LinkNote) {
+    let connection = dialer.connection.clone();
     // The receiver is gone only when the cell stops.
-    let _stopping = out.send(Received::Note { connection_id, at_ns: now_ns(), note }).await;
-}
-
-/// The clock of this machine, UTC ns.
-fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+    let _stopping = out.send(Received::Note { connection, connection_id, at_ns: now_ns(), note }).await;
 }

@@ -5,7 +5,11 @@
 use std::future::Future;
 use std::time::Duration;
 
+use market::carriers::Wanted;
 use market::{AggressorSide, Market, OrderBook, Quantity, Source, Symbol, Tape, Trade};
+
+use crate::lines::{Lines, Subscription};
+use crate::page::{Page, PageError, PageRequest};
 
 /// One thing read from a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,12 +157,22 @@ pub enum Retry {
 
 /// The text protocol of one connection, as a state machine without I/O.
 pub trait Protocol: Send {
+    /// What it asks the broker for.
+    type Registration: Subscription;
+
+    /// Replaces what is wanted, most important first: the new is asked for, the rest given back, nothing twice.
+    fn want(&mut self, wanted: &[Self::Registration]);
     /// The connection is made.
     fn opened(&mut self, now: Now, actions: &mut Vec<Action>);
     /// A text message came. True when it is a data frame, to be kept and parsed; false when it was control.
     fn received(&mut self, text: &str, now: Now, actions: &mut Vec<Action>) -> bool;
     /// Time has passed; called several times a second.
     fn passed(&mut self, now: Now, actions: &mut Vec<Action>);
+    /// The broker closed the connection: when to connect again.
+    fn closed(&mut self, code: Option<u16>, reason: &str) -> Retry {
+        let _any = (code, reason);
+        Retry::Backoff
+    }
     /// No message at all for this long means that the socket is dead.
     fn liveness_limit(&self) -> Duration;
 }
@@ -168,7 +182,7 @@ pub trait Protocol: Send {
 pub struct Opening<P> {
     /// `ws://` or `wss://` address.
     pub url: String,
-    /// The protocol with its credentials and registrations.
+    /// The protocol with its credentials; nothing is wanted yet.
     pub protocol: P,
 }
 
@@ -196,10 +210,15 @@ pub trait Feed: Send + Sync + 'static {
     fn source(&self) -> Source;
     /// A parser of its frames.
     fn parser(&self) -> Self::Parser;
-    /// How many connections it has (one a key), and a name for each: the key's.
-    fn connections(&self) -> Vec<String>;
+    /// Its connections, one a key, and what each is to carry.
+    fn lines(&self) -> &Lines<<Self::Protocol as Protocol>::Registration>;
+    /// What must be registered to carry `wanted`, in the same order.
+    fn registrations(&self, wanted: &[Wanted]) -> Vec<<Self::Protocol as Protocol>::Registration>;
     /// Gets credentials for connection number `index` and says where to connect.
     fn open(&self, index: usize) -> impl Future<Output = Result<Opening<Self::Protocol>, OpenError>> + Send;
+    /// One page of the broker's REST interface, within its rate limits.
+    fn page(&self, call: &str, request: &PageRequest)
+    -> impl Future<Output = Result<Page, PageError>> + Send;
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! KIS (Korea Investment & Securities): `frame` splits, `kr_…` and `us_…` parse, `control` and `session` speak,
-//! `auth` gets keys, `feed` puts them together.
+//! `auth` gets keys, `rest` asks for pages, `feed` puts them together.
 
 pub mod auth;
 pub mod control;
@@ -10,6 +10,7 @@ pub mod kr_book;
 pub mod kr_trade;
 pub mod parse;
 pub mod registration;
+pub mod rest;
 pub mod session;
 pub mod tr;
 pub mod us;

@@ -4,7 +4,21 @@
 //! `connection`.
 
 pub mod backoff;
+pub mod clock;
 pub mod connection;
+pub mod credentials;
 pub mod feed;
+pub mod field;
+pub mod http;
 pub mod kis;
+pub mod kiwoom;
+pub mod lines;
+pub mod pace;
+pub mod page;
+pub mod settings;
+pub mod silence;
 pub mod tls;
+pub mod token_file;
+
+/// What we call ourselves, on REST and WebSocket alike.
+pub const USER_AGENT: &str = concat!("sise/", env!("CARGO_PKG_VERSION"));

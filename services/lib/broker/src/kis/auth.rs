@@ -3,58 +3,24 @@
 //! The field of the app secret is `secretkey` for the one and `appsecret` for the other. Every token issued sends
 //! the account's owner a phone message, and more than one a minute is refused: it is kept on disk and shared.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use tokio::time::Instant;
 
+pub use crate::credentials::Credentials;
 use crate::feed::OpenError;
+use crate::http;
+pub use crate::token_file::Token;
+use crate::token_file::TokenKeeper;
 
 /// Hosts answer in milliseconds or not at all.
 const LIMIT: Duration = Duration::from_secs(10);
-/// A kept token is used only while this much of its life is left.
-const SPARE_NS: i64 = 30 * 60 * 1_000_000_000;
-
-/// The credentials of one key. `Debug` hides both.
-#[derive(Clone)]
-pub struct Credentials {
-    /// Name in the settings, for people.
-    pub name: String,
-    /// App key, 36 characters.
-    pub app_key: String,
-    /// App secret, 180 characters.
-    pub app_secret: String,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-/// A REST token and the end of its life.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Token {
-    /// The bearer text.
-    access_token: String,
-    /// End of life, UTC ns.
-    pub expires_ns: i64,
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token").field("expires_ns", &self.expires_ns).finish_non_exhaustive()
-    }
-}
-
-impl Token {
-    /// The text itself, for the header of a call.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.access_token
-    }
-}
+/// KIS issues one token a minute and key.
+const BETWEEN_TOKENS: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
 struct ApprovalAnswer {
@@ -83,6 +49,10 @@ pub struct KisAuth {
     http: reqwest::Client,
     base_url: String,
     token_folder: Option<PathBuf>,
+    /// By the name of the key.
+    keepers: Arc<Mutex<HashMap<String, Arc<TokenKeeper>>>>,
+    /// When KIS was last asked for a token and gave or refused one, by the name of the key.
+    issued: Arc<Mutex<HashMap<String, Instant>>>,
 }
 
 impl KisAuth {
@@ -95,9 +65,14 @@ impl KisAuth {
         tls: &rustls::ClientConfig,
         token_folder: Option<PathBuf>,
     ) -> Result<Self, OpenError> {
-        let builder = reqwest::Client::builder().timeout(LIMIT).tls_backend_preconfigured(tls.clone());
-        let http = builder.build().map_err(|e| OpenError::Temporary(format!("http client: {e}")))?;
-        Ok(Self { http, base_url: base_url.trim_end_matches('/').to_owned(), token_folder })
+        let http = http::client(tls, LIMIT)?;
+        Ok(Self {
+            http,
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            token_folder,
+            keepers: Arc::default(),
+            issued: Arc::default(),
+        })
     }
 
     /// A new approval key for one WebSocket session.
@@ -112,17 +87,45 @@ impl KisAuth {
         answer.approval_key.filter(|key| !key.is_empty()).ok_or_else(|| no_field("Approval", "approval_key"))
     }
 
-    /// The token of a key: the kept one while it lives, a new one otherwise. `now_ns` is the time, UTC ns.
+    /// The token of a key: the kept one while it lives, a new one otherwise. `now_ns` is the time, UTC ns. After
+    /// [`Token::mark_dead`] the next call issues another.
     ///
     /// # Errors
     /// As [`KisAuth::approval_key`].
     pub async fn token(&self, key: &Credentials, now_ns: i64) -> Result<Token, OpenError> {
-        let file = self.token_folder.as_ref().map(|folder| folder.join(format!("kis-{}.json", key.name)));
-        if let Some(token) = file.as_deref().and_then(kept)
-            && token.expires_ns - now_ns > SPARE_NS
-        {
-            return Ok(token);
+        self.keeper(key).token(now_ns, self.issue(key)).await
+    }
+
+    fn keeper(&self, key: &Credentials) -> Arc<TokenKeeper> {
+        let mut keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            let (folder, name) = (self.token_folder.as_deref(), format!("kis-{}", key.name));
+            Arc::new(TokenKeeper::new(folder, &name, &self.base_url, &key.app_key))
+        };
+        Arc::clone(keepers.entry(key.name.clone()).or_insert_with(new))
+    }
+
+    /// A new token, at most one a minute: one too many is refused and keeps the refusal alive.
+    async fn issue(&self, key: &Credentials) -> Result<Token, OpenError> {
+        let last = self.issued.lock().unwrap_or_else(PoisonError::into_inner).get(&key.name).copied();
+        if last.is_some_and(|last| last.elapsed() < BETWEEN_TOKENS) {
+            let text = "tokenP: a token was asked for less than a minute ago: ask again in a minute";
+            return Err(OpenError::Temporary(text.to_owned()));
         }
+        let token = self.issue_now(key).await;
+        // What got lost on the way counts for nothing.
+        let counts = match &token {
+            Ok(_) => true,
+            Err(error) => error.to_string().contains("EGW00133"),
+        };
+        if counts {
+            let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+            issued.insert(key.name.clone(), Instant::now());
+        }
+        token
+    }
+
+    async fn issue_now(&self, key: &Credentials) -> Result<Token, OpenError> {
         let body = serde_json::json!({
             "grant_type": "client_credentials", "appkey": key.app_key, "appsecret": key.app_secret,
         });
@@ -133,11 +136,7 @@ impl KisAuth {
             .ok_or_else(|| no_field("tokenP", "access_token"))?;
         let expires = answer.access_token_token_expired.as_deref().and_then(korean_time);
         let expires_ns = expires.ok_or_else(|| no_field("tokenP", "access_token_token_expired"))?;
-        let token = Token { access_token, expires_ns };
-        if let Some(file) = file {
-            keep(&file, &token).map_err(|e| OpenError::Temporary(format!("token file: {e}")))?;
-        }
-        Ok(token)
+        Ok(Token::new(access_token, expires_ns))
     }
 
     async fn post<T: serde::de::DeserializeOwned>(
@@ -174,24 +173,7 @@ fn no_field(call: &str, field: &str) -> OpenError {
 /// `2026-11-26 09:00:00` in Korea as UTC ns.
 fn korean_time(text: &str) -> Option<i64> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let (date, time) = (digits.get(..8)?, digits.get(8..)?);
-    let date = market::TradeDate::parse(date).ok()?;
-    Some(market::time::kst(date, market::time::parse_hhmmss(time).ok()?))
-}
-
-fn kept(file: &Path) -> Option<Token> {
-    serde_json::from_slice(&std::fs::read(file).ok()?).ok()
-}
-
-fn keep(file: &Path, token: &Token) -> std::io::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let new = file.with_extension("new");
-    // Readable by us alone, from the first byte.
-    let mut options = std::fs::OpenOptions::new();
-    let mut open = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    open.write_all(serde_json::to_string(token)?.as_bytes())?;
-    std::fs::rename(new, file)
+    crate::token_file::korean_time(&digits)
 }
 
 #[cfg(test)]
@@ -202,17 +184,5 @@ mod tests {
     fn the_end_of_a_token_is_korean_time() {
         assert_eq!(korean_time("2026-11-24 09:00:30"), Some(1_795_478_430_000_000_000));
         assert_eq!(korean_time("tomorrow"), None);
-    }
-
-    #[test]
-    fn a_kept_token_is_read_back_and_private() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().expect("folder");
-        let file = folder.path().join("kis-main.json");
-        keep(&file, &Token { access_token: "text".to_owned(), expires_ns: 7 }).expect("kept");
-        let token = kept(&file).expect("token");
-        assert_eq!((token.expose(), token.expires_ns), ("text", 7));
-        assert_eq!(std::fs::metadata(&file).expect("file").permissions().mode() & 0o777, 0o600);
-        assert!(!format!("{token:?}").contains("text"));
     }
 }

@@ -1,78 +1,62 @@
 //! KIS as a feed of one market: which keys, which registrations, where to connect.
 
-use std::path::PathBuf;
-
 use market::calendar::Calendar;
-use market::universe::Universe;
+use market::carriers::Wanted;
 use market::{Market, Source};
 
-use super::auth::{Credentials, KisAuth};
+use super::auth::KisAuth;
 use super::parse::KisParser;
 use super::registration::Registration;
+use super::rest::KisRest;
 use super::session::{KisSession, SessionRules};
 use crate::feed::{Feed, OpenError, Opening};
+use crate::lines::Lines;
+use crate::page::{Page, PageError, PageRequest};
+use crate::settings::BrokerSettings;
 use crate::tls;
 
-/// What a KIS feed is made of.
-#[derive(Debug, Clone)]
-pub struct KisSettings {
-    /// Market of the feed.
-    pub market: Market,
-    /// REST address, `https://openapi.koreainvestment.com:9443`.
-    pub rest_url: String,
-    /// WebSocket address, `ws://ops.koreainvestment.com:21000/tryitout`.
-    pub ws_url: String,
-    /// One connection each.
-    pub keys: Vec<Credentials>,
-    /// A private certificate authority, beside the public ones.
-    pub ca_file: Option<PathBuf>,
-    /// Where tokens are kept.
-    pub token_folder: Option<PathBuf>,
-    /// Times and limits of a session.
-    pub rules: SessionRules,
+/// The settings of a feed without keys.
+#[must_use]
+pub fn defaults() -> BrokerSettings {
+    let rules = SessionRules::default();
+    BrokerSettings {
+        rest_url: "https://openapi.koreainvestment.com:9443".to_owned(),
+        ws_url: "ws://ops.koreainvestment.com:21000/tryitout".to_owned(),
+        keys: Vec::new(),
+        ca_file: None,
+        token_folder: None,
+        registration_limit: rules.limit,
+        pace: rules.pace,
+        liveness_limit: rules.liveness_limit,
+        silence_limit: rules.silence_limit,
+    }
 }
 
 /// KIS as a feed.
 #[derive(Debug)]
 pub struct KisFeed {
-    settings: KisSettings,
+    market: Market,
+    settings: BrokerSettings,
     auth: KisAuth,
+    rest: KisRest,
     calendar: Calendar,
-    /// Registrations of each key, most important first.
-    wanted: Vec<Vec<Registration>>,
+    lines: Lines<Registration>,
 }
 
 impl KisFeed {
-    /// A feed of the instruments of `universe` that KIS may carry. They fill one key after the other; what no key has
-    /// room for goes to the last, whose session names each as not covered.
+    /// A feed of one market that carries nothing yet.
     ///
     /// # Errors
     /// [`OpenError::Temporary`] when the certificate authority or the HTTP client cannot be used.
-    pub fn new(settings: KisSettings, universe: &Universe, calendar: Calendar) -> Result<Self, OpenError> {
+    pub fn new(market: Market, settings: BrokerSettings, calendar: Calendar) -> Result<Self, OpenError> {
         let client =
             tls::client(settings.ca_file.as_deref()).map_err(|e| OpenError::Temporary(e.to_string()))?;
         let auth = KisAuth::new(&settings.rest_url, &client, settings.token_folder.clone())?;
-        let all: Vec<_> = universe.of(settings.market, Source::Kis).flat_map(Registration::of).collect();
-        let wanted = spread(all, settings.keys.len(), settings.rules.limit);
-        Ok(Self { settings, auth, calendar, wanted })
+        let rest = KisRest::new(&settings.rest_url, &client, auth.clone(), &settings.keys)?;
+        let names = settings.keys.iter().map(|key| key.name.clone()).collect();
+        let lines = Lines::new(names, settings.registration_limit);
+        Ok(Self { market, settings, auth, rest, calendar, lines })
     }
-
-    /// How many registrations are wanted in all.
-    #[must_use]
-    pub fn registrations(&self) -> usize {
-        self.wanted.iter().map(Vec::len).sum()
-    }
-}
-
-fn spread(all: Vec<Registration>, keys: usize, limit: usize) -> Vec<Vec<Registration>> {
-    let mut spread = vec![Vec::new(); keys];
-    for (index, registration) in all.into_iter().enumerate() {
-        let key = (index / limit.max(1)).min(keys.saturating_sub(1));
-        if let Some(own) = spread.get_mut(key) {
-            own.push(registration);
-        }
-    }
-    spread
 }
 
 impl Feed for KisFeed {
@@ -80,7 +64,7 @@ impl Feed for KisFeed {
     type Parser = KisParser;
 
     fn market(&self) -> Market {
-        self.settings.market
+        self.market
     }
 
     fn source(&self) -> Source {
@@ -91,34 +75,32 @@ impl Feed for KisFeed {
         KisParser::new(self.calendar.clone())
     }
 
-    fn connections(&self) -> Vec<String> {
-        // A key without registrations has nothing to say.
-        let used = self.settings.keys.iter().zip(&self.wanted).filter(|(_, wanted)| !wanted.is_empty());
-        used.map(|(key, _)| key.name.clone()).collect()
+    fn lines(&self) -> &Lines<Registration> {
+        &self.lines
+    }
+
+    fn registrations(&self, wanted: &[Wanted]) -> Vec<Registration> {
+        wanted.iter().flat_map(Registration::of).collect()
     }
 
     async fn open(&self, index: usize) -> Result<Opening<KisSession>, OpenError> {
-        let (Some(key), Some(wanted)) = (self.settings.keys.get(index), self.wanted.get(index)) else {
+        let Some(key) = self.settings.keys.get(index) else {
             return Err(OpenError::Credentials(format!("no key number {index}")));
         };
         // A key in hand may have died unseen ("subscribe succeeds, no data comes"): a fresh one for each connection.
         let approval_key = self.auth.approval_key(key).await?;
-        let protocol = KisSession::new(approval_key, self.settings.rules, wanted.clone());
+        let rules = SessionRules {
+            limit: self.settings.registration_limit,
+            pace: self.settings.pace,
+            liveness_limit: self.settings.liveness_limit,
+            silence_limit: self.settings.silence_limit,
+            ..SessionRules::default()
+        };
+        let protocol = KisSession::new(approval_key, rules);
         Ok(Opening { url: self.settings.ws_url.clone(), protocol })
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_filled_in_order_and_nothing_is_dropped() {
-        let lines: String = (0..45).map(|n| format!("- symbol: {n:06}\n")).collect();
-        let universe = Universe::from_yaml(&format!("symbols:\n{lines}")).expect("universe");
-        let all: Vec<_> = universe.entries.iter().flat_map(Registration::of).collect();
-        let counts = |keys| spread(all.clone(), keys, 41).iter().map(Vec::len).collect::<Vec<_>>();
-        assert_eq!(counts(3), [41, 41, 8]);
-        assert_eq!(counts(2), [41, 49]);
+    async fn page(&self, call: &str, request: &PageRequest) -> Result<Page, PageError> {
+        self.rest.page(call, request).await
     }
 }

@@ -4,20 +4,7 @@ use market::decimal::NumberError;
 use market::{Price, Quantity, TradeDate, Value};
 
 use super::frame::Record;
-
-/// A field that is not what belongs there. The record is refused, its neighbours are not.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{tr} field {index} {name}: {problem}")]
-pub struct FieldError {
-    /// The TR id.
-    pub tr: &'static str,
-    /// Zero-based field number.
-    pub index: usize,
-    /// The field's name in the broker's documents.
-    pub name: &'static str,
-    /// What is wrong, with the text that was received.
-    pub problem: String,
-}
+use crate::field::FieldError;
 
 /// A record whose fields are read by number and name.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +24,7 @@ impl<'a> Fields<'a> {
 
     /// An error about a field.
     pub fn wrong(&self, index: usize, name: &'static str, problem: impl ToString) -> FieldError {
-        FieldError { tr: self.tr, index, name, problem: problem.to_string() }
+        FieldError { what: self.tr, number: index, name, problem: problem.to_string() }
     }
 
     fn read<T, E: ToString>(

@@ -9,7 +9,8 @@
 use market::calendar::SessionClock;
 use market::{At, Codes, Level, Levels, OrderBook, Symbol, Tape};
 
-use super::field::{FieldError, Fields};
+use super::field::Fields;
+use crate::field::FieldError;
 
 /// Reads one record. `received_ns` gives the date that the record lacks.
 ///

@@ -9,7 +9,8 @@
 use market::calendar::SessionClock;
 use market::{AggressorSide, At, Codes, Symbol, Tape, Trade, Value};
 
-use super::field::{FieldError, Fields};
+use super::field::Fields;
+use crate::field::FieldError;
 
 /// Reads one record.
 ///

@@ -2,11 +2,12 @@
 
 use market::calendar::{Calendar, SessionClock};
 
-use super::field::{FieldError, Fields};
+use super::field::Fields;
 use super::frame::{Record, Splitter};
 use super::tr::{Shape, Tr};
 use super::{kr_book, kr_trade, us, us_book, us_trade};
 use crate::feed::{FrameParser, Item, Refusal, Summary};
+use crate::field::FieldError;
 
 /// Parses frames of every TR. Holds scratch memory and the calendar; no clock, no I/O.
 #[derive(Debug)]

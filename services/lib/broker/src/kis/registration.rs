@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use market::universe::{Entry, Kind};
-use market::{Symbol, Tape};
+use market::Symbol;
+use market::carriers::Wanted;
+use market::universe::Kind;
 
 use super::tr::Tr;
 use super::us;
+use crate::lines::Subscription;
 
 /// Registrations one session may hold, over all TRs. Measured three times: the 42nd is refused.
 pub const LIMIT: usize = 41;
 
 /// One wanted registration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Registration {
     /// The TR.
     pub tr: &'static Tr,
@@ -23,22 +25,25 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// What is wanted of an instrument: one registration a tape and kind.
-    pub fn of(entry: &Entry) -> impl Iterator<Item = Self> + '_ {
-        let one = |tape: Tape, kind: Kind| Self {
-            tr: Tr::of(tape, kind == Kind::Ticker),
-            tr_key: match &entry.listing {
-                Some(listing) => us::tr_key(tape, listing, entry.symbol),
-                None => entry.symbol.to_string(),
+    /// What is wanted of an instrument on one tape: one registration a kind.
+    pub fn of(wanted: &Wanted) -> impl Iterator<Item = Self> + '_ {
+        wanted.kinds.iter().map(move |kind| Self {
+            tr: Tr::of(wanted.tape, *kind == Kind::Ticker),
+            tr_key: match &wanted.listing {
+                Some(listing) => us::tr_key(wanted.tape, listing, wanted.symbol),
+                None => wanted.symbol.to_string(),
             },
-            symbol: entry.symbol,
-        };
-        entry.tapes.iter().flat_map(move |tape| entry.kinds.iter().map(move |kind| one(*tape, *kind)))
+            symbol: wanted.symbol,
+        })
+    }
+}
+
+impl Subscription for Registration {
+    fn symbol(&self) -> Symbol {
+        self.symbol
     }
 
-    /// For people: `H0STCNT0 005930`.
-    #[must_use]
-    pub fn name(&self) -> String {
+    fn name(&self) -> String {
         format!("{} {}", self.tr.id, self.tr_key)
     }
 }
@@ -99,6 +104,7 @@ impl Slot {
 #[cfg(test)]
 mod tests {
     use market::universe::Universe;
+    use market::{Market, Source};
 
     use super::*;
 
@@ -106,7 +112,9 @@ mod tests {
     fn an_instrument_is_one_registration_a_tape_and_kind() {
         let text = "symbols:\n- symbol: 005930\n  tapes: [krx, nxt]\n- symbol: BRK/B\n  market: us\n  listing: NYS\n  kinds: [ticker]\n";
         let universe = Universe::from_yaml(text).expect("universe");
-        let names: Vec<_> = universe.entries.iter().flat_map(Registration::of).map(|r| r.name()).collect();
+        let wanted =
+            [Market::Kr, Market::Us].map(|market| universe.carried(market, Source::Kis, &[Source::Kis]));
+        let names: Vec<_> = wanted.iter().flatten().flat_map(Registration::of).map(|r| r.name()).collect();
         assert_eq!(
             names,
             [

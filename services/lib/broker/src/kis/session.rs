@@ -9,6 +9,8 @@ use std::time::Duration;
 use super::control::{self, Answer, Ask, Control, Verdict};
 use super::registration::{Progress, Registration, Slot};
 use crate::feed::{Action, Note, Now, Protocol, Retry};
+use crate::lines::Subscription as _;
+use crate::silence::Silence;
 
 /// Times and limits of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,9 +54,7 @@ pub struct KisSession {
     rules: SessionRules,
     slots: Vec<Slot>,
     last_request: Option<Duration>,
-    last_data: Option<Duration>,
-    settled_at: Option<Duration>,
-    silence_told: bool,
+    silence: Silence,
 }
 
 impl fmt::Debug for KisSession {
@@ -64,45 +64,16 @@ impl fmt::Debug for KisSession {
 }
 
 impl KisSession {
-    /// A session that wants these registrations, most important first.
+    /// A session that wants nothing yet.
     #[must_use]
-    pub fn new(approval_key: String, rules: SessionRules, wanted: Vec<Registration>) -> Self {
-        let slots = wanted.into_iter().map(Slot::wanted).collect();
+    pub fn new(approval_key: String, rules: SessionRules) -> Self {
         Self {
             approval_key,
             rules,
-            slots,
+            slots: Vec::new(),
             last_request: None,
-            last_data: None,
-            settled_at: None,
-            silence_told: false,
+            silence: Silence::new(rules.silence_limit),
         }
-    }
-
-    /// Replaces what is wanted: the new is asked for, the rest is given back, nothing is asked for twice.
-    pub fn want(&mut self, wanted: Vec<Registration>) {
-        self.slots.retain_mut(|slot| {
-            if wanted.contains(&slot.registration) {
-                if slot.progress == Progress::Unwanted {
-                    slot.progress = Progress::Registered;
-                }
-                return true;
-            }
-            match slot.progress {
-                Progress::Wanted { .. } | Progress::Refused => false,
-                Progress::Leaving { .. } => true,
-                Progress::Asked { .. } | Progress::Registered | Progress::Unwanted => {
-                    slot.progress = Progress::Unwanted;
-                    true
-                }
-            }
-        });
-        for registration in wanted {
-            if !self.slots.iter().any(|slot| slot.registration == registration) {
-                self.slots.push(Slot::wanted(registration));
-            }
-        }
-        self.settled_at = None;
     }
 
     fn held(&self) -> usize {
@@ -242,40 +213,51 @@ impl KisSession {
             Progress::Asked { .. } => true,
             _ => false,
         });
-        if self.settled_at.is_none() && !open {
-            self.settled_at = Some(now);
+        if !open && self.silence.settle(now) {
             let registered = self.count(Progress::Registered);
             let refused = u32::try_from(self.slots.len()).unwrap_or(u32::MAX) - registered;
             actions.push(Action::Note(Note::Settled { registered, refused }));
         }
     }
 
-    /// "Connected, confirmed, but no data" lost others two days: it is an error, with the symbols' names. One quiet
-    /// symbol among live ones is not: nothing is said while any data frame comes.
     fn check_silence(&mut self, now: Now, actions: &mut Vec<Action>) {
-        let Some(settled_at) = self.settled_at else { return };
-        if !now.data_expected {
-            // Silence is normal now; it is counted from the moment when it no longer is.
-            self.settled_at = Some(now.elapsed);
-            return;
-        }
-        let since = self.last_data.map_or(settled_at, |last| last.max(settled_at));
-        let silence = now.elapsed.saturating_sub(since);
-        if self.silence_told || silence < self.rules.silence_limit {
-            return;
-        }
-        let confirmed = self.slots.iter().filter(|slot| slot.progress == Progress::Registered);
-        let mut symbols: Vec<_> = confirmed.map(|slot| slot.registration.symbol).collect();
+        let confirmed = || self.slots.iter().filter(|slot| slot.progress == Progress::Registered);
+        let Some(silence) = self.silence.check(now, confirmed().next().is_some()) else { return };
+        let mut symbols: Vec<_> = confirmed().map(|slot| slot.registration.symbol).collect();
         symbols.sort_unstable();
         symbols.dedup();
-        if !symbols.is_empty() {
-            self.silence_told = true;
-            actions.push(Action::Note(Note::Silent { symbols, silence }));
-        }
+        actions.push(Action::Note(Note::Silent { symbols, silence }));
     }
 }
 
 impl Protocol for KisSession {
+    type Registration = Registration;
+
+    fn want(&mut self, wanted: &[Registration]) {
+        self.slots.retain_mut(|slot| {
+            if wanted.contains(&slot.registration) {
+                if slot.progress == Progress::Unwanted {
+                    slot.progress = Progress::Registered;
+                }
+                return true;
+            }
+            match slot.progress {
+                Progress::Wanted { .. } | Progress::Refused => false,
+                Progress::Leaving { .. } => true,
+                Progress::Asked { .. } | Progress::Registered | Progress::Unwanted => {
+                    slot.progress = Progress::Unwanted;
+                    true
+                }
+            }
+        });
+        for registration in wanted {
+            if !self.slots.iter().any(|slot| slot.registration == *registration) {
+                self.slots.push(Slot::wanted(registration.clone()));
+            }
+        }
+        self.silence.unsettle();
+    }
+
     fn opened(&mut self, now: Now, actions: &mut Vec<Action>) {
         self.refuse_beyond_limit(actions);
         self.ask_next(now.elapsed, actions);
@@ -285,8 +267,7 @@ impl Protocol for KisSession {
     fn received(&mut self, text: &str, now: Now, actions: &mut Vec<Action>) -> bool {
         if !text.starts_with('{') {
             // Data, or an anomaly: both are kept and go to the parser, which tells them apart.
-            self.last_data = Some(now.elapsed);
-            self.silence_told = false;
+            self.silence.heard(now.elapsed);
             return true;
         }
         match control::read(text) {

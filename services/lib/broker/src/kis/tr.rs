@@ -6,7 +6,7 @@
 use market::{Market, Tape};
 
 /// What the records of a TR are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shape {
     /// A Korean trade print.
     KrTrade,
@@ -23,7 +23,7 @@ pub enum Shape {
 }
 
 /// One TR.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Tr {
     /// Eight characters, for example `H0STCNT0`.
     pub id: &'static str,

@@ -2,7 +2,8 @@
 
 use market::{Symbol, Tape};
 
-use super::field::{FieldError, Fields};
+use super::field::Fields;
+use crate::field::FieldError;
 
 /// Tape and symbol of a record. `D` and `R` with a listing market are the US tape; `RBAY`, `RBAQ` and `RBAA` are
 /// the day market in Korean daytime.

@@ -9,8 +9,9 @@
 use market::calendar::SessionClock;
 use market::{At, Codes, Level, Levels, OrderBook};
 
-use super::field::{FieldError, Fields};
+use super::field::Fields;
 use super::us;
+use crate::field::FieldError;
 
 const HEAD: usize = 11;
 const LEVEL: usize = 6;

@@ -9,9 +9,10 @@
 use market::calendar::SessionClock;
 use market::{AggressorSide, At, Codes, Trade, Value};
 
-use super::field::{FieldError, Fields};
+use super::field::Fields;
 use super::us;
 use crate::feed::SideVolumes;
+use crate::field::FieldError;
 
 /// Reads one record. The side is unspecified: it shows only against the record before
 /// ([`SideVolumes::aggressor_side`]).

@@ -1,6 +1,7 @@
 //! The session against answers as the broker gives them, with time as an argument.
 
 use market::universe::Universe;
+use market::{Market, Source};
 
 use super::*;
 
@@ -16,11 +17,13 @@ fn wanted(count: usize) -> Vec<Registration> {
     }
     let lines: String = (0..count).map(|n| format!("- symbol: {:06}\n  kinds: [ticker]\n", n + 1)).collect();
     let universe = Universe::from_yaml(&format!("symbols:\n{lines}")).expect("universe");
-    universe.entries.iter().flat_map(Registration::of).collect()
+    universe.carried(Market::Kr, Source::Kis, &[Source::Kis]).iter().flat_map(Registration::of).collect()
 }
 
 fn session(count: usize) -> KisSession {
-    KisSession::new("secret-approval".to_owned(), SessionRules::default(), wanted(count))
+    let mut session = KisSession::new("secret-approval".to_owned(), SessionRules::default());
+    session.want(&wanted(count));
+    session
 }
 
 fn answer(id: &str, key: &str, code: &str) -> String {
@@ -197,7 +200,7 @@ fn a_changed_wish_is_asked_for_and_given_back() {
     let mut actions = answer_all(&mut session, "OPSP0000", 10);
     let mut wish = wanted(3);
     wish.remove(0);
-    session.want(wish);
+    session.want(&wish);
     actions.clear();
     session.passed(at(20), &mut actions);
     assert!(

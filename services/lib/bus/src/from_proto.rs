@@ -107,10 +107,12 @@ fn levels(fields: [&'static str; 2], prices: &[i64], quantities: &[i64]) -> Resu
 fn status(message: &proto::Event, body: &proto::Status, market: Market) -> Result<Status, DecodeError> {
     use proto::status::What;
     Ok(match body.what.as_ref().ok_or(DecodeError::NoStatus)? {
-        What::LinkUp(proto::LinkUp { registered, refused }) => {
-            Status::LinkUp { registered: *registered, refused: *refused }
+        What::LinkUp(proto::LinkUp { registered, refused, connection }) => {
+            Status::LinkUp { connection: connection.clone(), registered: *registered, refused: *refused }
         }
-        What::LinkDown(proto::LinkDown { reason }) => Status::LinkDown { reason: reason.clone() },
+        What::LinkDown(proto::LinkDown { reason, connection }) => {
+            Status::LinkDown { connection: connection.clone(), reason: reason.clone() }
+        }
         What::Refused(proto::Refused { registration, code, text }) => {
             Status::Refused { registration: registration.clone(), code: code.clone(), text: text.clone() }
         }
@@ -131,6 +133,7 @@ fn gap(message: &proto::Event, body: &proto::Gap, market: Market) -> Result<Gap,
     };
     Ok(Gap {
         reason: words::gap_reason_from_proto(body.reason)?,
+        connection: body.connection.clone(),
         instrument,
         from_ns: body.from_ns,
         until_ns: body.until_ns,

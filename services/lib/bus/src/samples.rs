@@ -76,14 +76,15 @@ pub(crate) fn order_book() -> Event {
 pub(crate) fn statuses() -> Vec<Event> {
     let gap = |until_ns, instrument| Gap {
         reason: GapReason::Refused,
+        connection: Some("main".into()),
         instrument,
         from_ns: 1_795_478_000_000_000_000,
         until_ns,
         detail: "record 2: not a number".into(),
     };
     [
-        Status::LinkUp { registered: 40, refused: 1 },
-        Status::LinkDown { reason: "closed by the broker".into() },
+        Status::LinkUp { connection: "main".into(), registered: 40, refused: 1 },
+        Status::LinkDown { connection: "main".into(), reason: "closed by the broker".into() },
         Status::Refused {
             registration: "H0STCNT0 005930".into(),
             code: "OPSP0008".into(),

@@ -91,10 +91,13 @@ fn order_book(book: &OrderBook) -> proto::OrderBook {
 fn status(status: &Status) -> proto::status::What {
     use proto::status::What;
     match status {
-        Status::LinkUp { registered, refused } => {
-            What::LinkUp(proto::LinkUp { registered: *registered, refused: *refused })
+        Status::LinkUp { connection, registered, refused } => {
+            let connection = connection.clone();
+            What::LinkUp(proto::LinkUp { registered: *registered, refused: *refused, connection })
         }
-        Status::LinkDown { reason } => What::LinkDown(proto::LinkDown { reason: reason.clone() }),
+        Status::LinkDown { connection, reason } => {
+            What::LinkDown(proto::LinkDown { reason: reason.clone(), connection: connection.clone() })
+        }
         Status::Refused { registration, code, text } => What::Refused(proto::Refused {
             registration: registration.clone(),
             code: code.clone(),
@@ -115,5 +118,6 @@ fn gap(gap: &Gap) -> proto::Gap {
         from_ns: gap.from_ns,
         until_ns: gap.until_ns,
         detail: gap.detail.clone(),
+        connection: gap.connection.clone(),
     }
 }

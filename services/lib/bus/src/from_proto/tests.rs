@@ -250,6 +250,7 @@ prop_compose! {
             }),
             2 => Body::Status(Status::GapClosed(Gap {
                 reason: GapReason::JournalFull,
+                connection: None,
                 instrument: halted.then_some((at.tape, at.symbol)),
                 from_ns: at_ns,
                 until_ns: optional,

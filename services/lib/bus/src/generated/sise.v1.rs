@@ -304,17 +304,21 @@ pub mod status {
         GapClosed(super::Gap),
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LinkUp {
     #[prost(uint32, tag = "1")]
     pub registered: u32,
     #[prost(uint32, tag = "2")]
     pub refused: u32,
+    #[prost(string, tag = "3")]
+    pub connection: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LinkDown {
     #[prost(string, tag = "1")]
     pub reason: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub connection: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Refused {
@@ -342,6 +346,8 @@ pub struct Gap {
     pub until_ns: ::core::option::Option<i64>,
     #[prost(string, tag = "4")]
     pub detail: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "5")]
+    pub connection: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Trade {

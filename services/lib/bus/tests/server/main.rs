@@ -6,6 +6,7 @@
 mod consume;
 mod permissions;
 mod publish;
+mod requests;
 mod speed;
 mod streams;
 #[path = "../support/mod.rs"]

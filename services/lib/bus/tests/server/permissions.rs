@@ -87,9 +87,11 @@ async fn a_service_publishes_its_own_subjects_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_publish_no_event() {
     let server = with_streams().await;
-    for service in ["archiver", "gateway", "sise", "observer"] {
+    for service in ["archiver", "gap-finder", "gateway", "sise", "observer"] {
         assert!(!may_publish(&server, service, "ticker.kr.kis.005930.krx").await, "{service}");
     }
+    assert!(may_publish(&server, "gap-finder", "recovered.ticker.kr.kiwoom.005930.krx").await);
+    assert!(!may_publish(&server, "gateway", "recovered.ticker.kr.kiwoom.005930.krx").await);
     assert!(may_publish(&server, "archiver", "deadletter.kr.kis.event").await);
     let sise = server.context("sise").await;
     assert_eq!(bus::stream_state(&sise, "TICKER_KR_KIS").await.expect("state").messages, 0);

@@ -15,8 +15,8 @@ use tokio::time::Instant;
 pub const LIMIT: Duration = Duration::from_secs(30);
 
 /// Every user of `nats/permissions.conf`, spelled as in the variable of its password.
-const USERS: [&str; 7] =
-    ["kis_service", "us_service", "kiwoom_service", "archiver", "gateway", "sise", "observer"];
+const USERS: [&str; 8] =
+    ["kis_service", "us_service", "kiwoom_service", "archiver", "gap_finder", "gateway", "sise", "observer"];
 
 pub struct NatsServer {
     child: Child,

@@ -60,14 +60,15 @@ fn place(map: &mut Map<String, Value>, kind: &str, at: &At) {
     put(map, "symbol", json!(at.symbol.as_str()));
     put(map, "tape", json!(at.tape.as_str()));
     put(map, "trade_date", json!(at.trade_date.to_string()));
-    put(map, "exchange_time", json!(clock(at)));
+    put(map, "exchange_time", json!(clock(at.exchange_ns)));
     put(map, "exchange_ns", json!(at.exchange_ns));
 }
 
-/// The exchange time as a person reads it in Seoul; both brokers stamp US events with it too.
-fn clock(at: &At) -> String {
-    let seconds = (at.exchange_ns + market::time::KST).rem_euclid(market::time::DAY) / market::time::SECOND;
-    let date = market::calendar::trade_date(Market::Kr, at.exchange_ns);
+/// An exchange time as a person reads it in Seoul; both brokers stamp US events with it too.
+#[must_use]
+pub fn clock(utc_ns: i64) -> String {
+    let seconds = (utc_ns + market::time::KST).rem_euclid(market::time::DAY) / market::time::SECOND;
+    let date = market::calendar::trade_date(Market::Kr, utc_ns);
     format!("{date} {:02}:{:02}:{:02} KST", seconds / 3_600, seconds / 60 % 60, seconds % 60)
 }
 
@@ -79,11 +80,15 @@ fn levels(levels: &Levels) -> Value {
 
 fn status(map: &mut Map<String, Value>, status: &Status) {
     match status {
-        Status::LinkUp { registered, refused } => {
+        Status::LinkUp { connection, registered, refused } => {
+            put(map, "connection", json!(connection));
             put(map, "registered", json!(registered));
             put(map, "refused", json!(refused));
         }
-        Status::LinkDown { reason } => put(map, "reason", json!(reason)),
+        Status::LinkDown { connection, reason } => {
+            put(map, "connection", json!(connection));
+            put(map, "reason", json!(reason));
+        }
         Status::Refused { registration, code, text } => {
             put(map, "registration", json!(registration));
             put(map, "code", json!(code));
@@ -100,6 +105,7 @@ fn status(map: &mut Map<String, Value>, status: &Status) {
 
 fn gap(map: &mut Map<String, Value>, gap: &Gap) {
     put(map, "reason", json!(gap.reason.as_str()));
+    put(map, "connection", json!(gap.connection));
     put(map, "tape", json!(gap.instrument.map(|(tape, _): (Tape, _)| tape.as_str())));
     put(map, "symbol", json!(gap.instrument.map(|(_, symbol)| symbol.to_string())));
     put(map, "from_ns", json!(gap.from_ns));

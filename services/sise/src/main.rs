@@ -1,10 +1,12 @@
 //! `sise`: the command line. One file a subcommand; small ones start no runtime, so that `sise decode` is quick.
 
+mod ask;
 mod decode;
 mod json;
 mod migrate;
 mod parse;
 mod streams;
+mod symbols;
 mod tap;
 
 use std::path::PathBuf;
@@ -31,8 +33,12 @@ enum Command {
     Parse(parse::Parse),
     /// Compare the streams of the server with nats/streams.json, and make them match.
     Streams(streams::Streams),
+    /// Validate the symbols file; show what each key carries and what has no room.
+    Symbols(symbols::Symbols),
     /// Create or update the tables of ClickHouse.
     Migrate(migrate::Migrate),
+    /// Ask a broker's cell for a page of its REST interface and print it.
+    Ask(ask::Ask),
     /// Follow a subject and print each event as one line of JSON.
     Tap(tap::Tap),
 }
@@ -44,7 +50,9 @@ fn main() -> ExitCode {
         Command::Decode(command) => decode::run(&command),
         Command::Parse(command) => parse::run(&command),
         Command::Streams(command) => wait(streams::run(&command, &arguments.config)),
+        Command::Symbols(command) => symbols::run(&command, &arguments.config),
         Command::Migrate(command) => wait(migrate::run(&command, &arguments.config)),
+        Command::Ask(command) => wait(ask::run(&command, &arguments.config)),
         Command::Tap(command) => wait(tap::run(&command, &arguments.config)),
     };
     match result {

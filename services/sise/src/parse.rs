@@ -1,104 +1,121 @@
-//! `sise parse kis`: raw frames, one a line, to what each holds. What a person runs first when a broker has changed
-//! its wire.
+//! `sise parse`: a broker's raw messages to what each holds. What a person runs first when a broker has changed its
+//! wire.
 
-use std::io::{self, BufRead as _, Write as _};
+mod kis;
+mod kiwoom;
+
+use std::fs::File;
+use std::io::{self, BufRead, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use broker::feed::{FrameParser as _, Item, Refusal};
-use broker::kis::control::{self, Control};
-use broker::kis::parse::KisParser;
-use market::calendar::Calendar;
-use market::{Body, Event, Origin, Source, Stamp};
+use broker::feed::{FrameParser, Item, Refusal};
+use market::{Body, Event, Market, Origin, Source, Stamp, TradeDate};
 use process::clock::now_ns;
 use serde_json::{Value, json};
 
 use crate::json;
 
-/// Reads raw frames from standard input.
+/// Reads raw messages: WebSocket frames one a line, and of Kiwoom whole REST pages too.
 #[derive(clap::Args)]
 pub struct Parse {
-    /// The broker: kis.
-    #[arg(value_parser = ["kis"])]
+    /// The broker: kis or kiwoom.
+    #[arg(value_parser = ["kis", "kiwoom"])]
     broker: String,
-    /// When the frames were received, UTC ns: gives books the date that they lack. Default: now.
+    /// Where the messages are. Default: standard input.
+    file: Option<PathBuf>,
+    /// When the messages were received, UTC ns: gives the date that frames lack. Default: now.
     #[arg(long, value_name = "NS")]
     received_ns: Option<i64>,
+    /// The trading day, YYYYMMDD, of REST pages that lack it (ka10003, ka10084). Default: the day of receipt.
+    #[arg(long, value_name = "DATE", value_parser = TradeDate::parse)]
+    date: Option<TradeDate>,
 }
 
-/// Runs the command. Exit code 1 when a frame or record was refused.
+/// One broker's messages, fed line by line.
+trait Reader {
+    /// What the line, number `line` from 1, completes: perhaps nothing yet.
+    fn line(&mut self, text: &str, line: usize) -> Vec<Value>;
+    /// What was not complete when the input ended.
+    fn end(&mut self) -> Vec<Value>;
+}
+
+/// Runs the command. Exit code 1 when a frame, record, page or row was refused.
 ///
 /// # Errors
 /// When input or output fails.
 pub fn run(command: &Parse) -> anyhow::Result<ExitCode> {
     let received_ns = command.received_ns.unwrap_or_else(now_ns);
-    let mut parser = KisParser::new(Calendar::built_in().clone());
+    let mut reader: Box<dyn Reader> = if command.broker == "kis" {
+        Box::new(kis::Kis::new(received_ns))
+    } else {
+        let date = command.date.unwrap_or_else(|| market::time::kst_date(received_ns));
+        Box::new(kiwoom::Kiwoom::new(received_ns, date))
+    };
+    match &command.file {
+        None => print(&mut *reader, io::stdin().lock()).context("standard input or output"),
+        Some(path) => File::open(path)
+            .and_then(|file| print(&mut *reader, io::BufReader::new(file)))
+            .with_context(|| path.display().to_string()),
+    }
+}
+
+fn print(reader: &mut dyn Reader, input: impl BufRead) -> io::Result<ExitCode> {
     let mut output = io::BufWriter::new(io::stdout().lock());
     let mut any_refused = false;
-    for (number, line) in io::stdin().lock().split(b'\n').enumerate() {
-        let line = line.context("standard input")?;
-        let text = String::from_utf8_lossy(&line);
-        let text = text.trim_end_matches('\r');
-        if text.is_empty() {
-            continue;
-        }
-        for value in read(&mut parser, text, number + 1, received_ns) {
+    let mut show = |values: Vec<Value>| -> io::Result<()> {
+        for value in values {
             any_refused |= value.get("refused").is_some();
-            serde_json::to_writer(&mut output, &value).context("standard output")?;
-            output.write_all(b"\n").context("standard output")?;
+            serde_json::to_writer(&mut output, &value)?;
+            output.write_all(b"\n")?;
         }
+        Ok(())
+    };
+    for (number, line) in input.split(b'\n').enumerate() {
+        let line = line?;
+        let text = String::from_utf8_lossy(&line);
+        show(reader.line(text.trim_end_matches('\r'), number + 1))?;
     }
-    output.flush().context("standard output")?;
+    show(reader.end())?;
+    output.flush()?;
     Ok(if any_refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn read(parser: &mut KisParser, text: &str, line: usize, received_ns: i64) -> Vec<Value> {
-    if text.starts_with('{') {
-        return vec![control(text, line)];
-    }
+/// What a data frame holds.
+fn frame(
+    parser: &mut impl FrameParser,
+    source: Source,
+    text: &str,
+    line: usize,
+    received_ns: i64,
+) -> Vec<Value> {
     let mut items = Vec::new();
     let summary = match parser.parse(text, received_ns, &mut items) {
         Ok(summary) => summary,
         Err(refusal) => return vec![refused(&refusal, line, None)],
     };
+    let event = |body: Body, market: Market, index: usize| {
+        let stamp = Stamp {
+            market,
+            source,
+            received_ns,
+            connection_id: 0,
+            frame_sequence: line as u64,
+            record_index: u32::try_from(index).unwrap_or(u32::MAX),
+            origin: Origin::Live,
+        };
+        json::event(&Event { stamp, body })
+    };
     let numbered = items.into_iter().enumerate();
     numbered
         .map(|(index, item)| match item {
-            Item::Trade(trade, _) => {
-                event(Body::Trade(trade), trade.at.tape.market(), line, index, received_ns)
-            }
-            Item::OrderBook(book) => {
-                event(Body::OrderBook(book), book.at.tape.market(), line, index, received_ns)
-            }
+            Item::Trade(trade, _) => event(Body::Trade(trade), trade.at.tape.market(), index),
+            Item::OrderBook(book) => event(Body::OrderBook(book), book.at.tape.market(), index),
             Item::Apart(kind) => json!({"line": line, "record": index, "kind": kind, "what": summary.what}),
             Item::Refused(refusal) => refused(&refusal, line, Some(index)),
         })
         .collect()
-}
-
-fn event(body: Body, market: market::Market, line: usize, index: usize, received_ns: i64) -> Value {
-    let stamp = Stamp {
-        market,
-        source: Source::Kis,
-        received_ns,
-        connection_id: 0,
-        frame_sequence: line as u64,
-        record_index: u32::try_from(index).unwrap_or(u32::MAX),
-        origin: Origin::Live,
-    };
-    json::event(&Event { stamp, body })
-}
-
-fn control(text: &str, line: usize) -> Value {
-    match control::read(text) {
-        Some(Control::PingPong) => json!({"line": line, "kind": "control", "what": "pingpong"}),
-        Some(Control::Answer(answer)) => json!({
-            "line": line, "kind": "control", "what": "answer", "verdict": format!("{:?}", answer.verdict()),
-            "tr_id": answer.tr_id, "tr_key": answer.tr_key, "code": answer.code, "text": answer.text,
-        }),
-        Some(Control::Unknown) => json!({"line": line, "kind": "control", "what": "unknown"}),
-        None => json!({"line": line, "refused": "control", "detail": "begins with { and is no JSON object"}),
-    }
 }
 
 fn refused(refusal: &Refusal, line: usize, record: Option<usize>) -> Value {

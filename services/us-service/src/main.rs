@@ -1,17 +1,40 @@
 //! The US feed of KIS: names the feed and hands it to a cell.
 
-mod config;
-
-use broker::kis::feed::KisFeed;
-use config::{Raw, Settings};
+use broker::kis::feed::{KisFeed, defaults};
+use cell::{RawBroker, RawCell, Service, ServiceSettings};
 use market::calendar::Calendar;
-use process::Shutdown;
+use market::{Market, Source};
+use process::{ConfigError, Shutdown};
+use serde::Deserialize;
 
-fn main() -> std::process::ExitCode {
-    process::run::<Raw, Settings, _, _>(config::SERVICE, run)
+const SERVICE: Service = Service { name: "us-service", source: Source::Kis, market: Market::Us };
+
+/// The sections as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Raw {
+    kis: RawBroker,
+    #[serde(flatten)]
+    cell: RawCell,
 }
 
-async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
-    let feed = KisFeed::new(settings.kis, &settings.universe, Calendar::built_in().clone())?;
+/// The settings as understood.
+#[derive(Debug)]
+struct Settings(ServiceSettings);
+
+impl TryFrom<Raw> for Settings {
+    type Error = ConfigError;
+
+    fn try_from(raw: Raw) -> Result<Self, ConfigError> {
+        SERVICE.settings(raw.kis, raw.cell, defaults()).map(Self)
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    process::run::<Raw, Settings, _, _>(SERVICE.name, run)
+}
+
+async fn run(Settings(settings): Settings, shutdown: Shutdown) -> anyhow::Result<()> {
+    let feed = KisFeed::new(SERVICE.market, settings.broker, Calendar::built_in().clone())?;
     cell::run(feed, settings.cell, shutdown).await
 }

@@ -1,43 +1,57 @@
-//! Which gaps are open: one for the whole feed (a lost connection) and one an instrument (refused records).
+//! Which gaps are open: of a connection that was lost, of an instrument whose records were refused, of the whole feed.
 
 use std::collections::HashMap;
 
 use market::{Gap, GapReason, Symbol, Tape};
 
-/// Open gaps of instruments kept at most: more than any universe has, so that a mad feed cannot fill the memory.
+/// Open gaps kept at most: more than any universe has instruments, so that a mad feed cannot fill the memory.
 const MOST: usize = 20_000;
 
-type Instrument = Option<(Tape, Symbol)>;
+/// What a gap is of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Of {
+    /// The whole feed.
+    Feed,
+    /// Everything on a connection, by its name.
+    Connection(String),
+    /// One instrument.
+    Instrument(Tape, Symbol),
+}
 
-/// The gaps that are open, by instrument; none = the whole feed.
+/// The gaps that are open.
 #[derive(Debug, Default)]
 pub struct Gaps {
-    open: HashMap<Instrument, Gap>,
+    open: HashMap<Of, Gap>,
 }
 
 impl Gaps {
     /// Opens a gap; nothing when one is open already, which then goes on.
-    pub fn open(
-        &mut self,
-        reason: GapReason,
-        instrument: Instrument,
-        from_ns: i64,
-        detail: &str,
-    ) -> Option<Gap> {
-        if self.open.contains_key(&instrument) || self.open.len() >= MOST {
+    pub fn open(&mut self, of: Of, reason: GapReason, from_ns: i64, detail: &str) -> Option<Gap> {
+        if self.open.contains_key(&of) || self.open.len() >= MOST {
             return None;
         }
-        let gap = Gap { reason, instrument, from_ns, until_ns: None, detail: detail.to_owned() };
-        self.open.insert(instrument, gap.clone());
+        let (connection, instrument) = match &of {
+            Of::Feed => (None, None),
+            Of::Connection(name) => (Some(name.clone()), None),
+            Of::Instrument(tape, symbol) => (None, Some((*tape, *symbol))),
+        };
+        let gap = Gap { reason, connection, instrument, from_ns, until_ns: None, detail: detail.to_owned() };
+        self.open.insert(of, gap.clone());
         Some(gap)
     }
 
-    /// Something of the instrument arrived: its gap, and that of the whole feed, end here.
-    pub fn arrived(&mut self, instrument: (Tape, Symbol), at_ns: i64) -> impl Iterator<Item = Gap> {
-        let mut closed = [None, None];
+    /// Something of the instrument arrived on a connection: its gap, the connection's and the feed's end here.
+    pub fn arrived(
+        &mut self,
+        connection: &str,
+        (tape, symbol): (Tape, Symbol),
+        at_ns: i64,
+    ) -> impl Iterator<Item = Gap> {
+        let mut closed = [None, None, None];
         // Nearly always nothing is open.
         if !self.open.is_empty() {
-            closed = [self.open.remove(&None), self.open.remove(&Some(instrument))];
+            let ends = [Of::Feed, Of::Connection(connection.to_owned()), Of::Instrument(tape, symbol)];
+            closed = ends.map(|of| self.open.remove(&of));
         }
         closed.into_iter().flatten().map(move |gap| Gap { until_ns: Some(at_ns), ..gap })
     }
@@ -47,16 +61,32 @@ impl Gaps {
 mod tests {
     use super::*;
 
+    fn closed(gaps: &mut Gaps, connection: &str, at_ns: i64) -> Vec<(GapReason, i64, Option<i64>)> {
+        let instrument = (Tape::Krx, Symbol::parse("005930").expect("symbol"));
+        let closed = gaps.arrived(connection, instrument, at_ns);
+        closed.map(|gap| (gap.reason, gap.from_ns, gap.until_ns)).collect()
+    }
+
     #[test]
     fn a_gap_has_two_edges_and_is_told_once() {
-        let instrument = (Tape::Krx, Symbol::parse("005930").expect("symbol"));
+        let instrument = Of::Instrument(Tape::Krx, Symbol::parse("005930").expect("symbol"));
         let mut gaps = Gaps::default();
-        assert!(gaps.open(GapReason::Disconnected, None, 10, "cut").is_some());
-        assert!(gaps.open(GapReason::Disconnected, None, 20, "again").is_none());
-        assert!(gaps.open(GapReason::Refused, Some(instrument), 30, "field").is_some());
-        let closed: Vec<_> =
-            gaps.arrived(instrument, 40).map(|gap| (gap.reason, gap.from_ns, gap.until_ns)).collect();
-        assert_eq!(closed, [(GapReason::Disconnected, 10, Some(40)), (GapReason::Refused, 30, Some(40))]);
-        assert_eq!(gaps.arrived(instrument, 50).count(), 0);
+        assert!(gaps.open(Of::Feed, GapReason::Disconnected, 10, "cut").is_some());
+        assert!(gaps.open(Of::Feed, GapReason::Disconnected, 20, "again").is_none());
+        assert!(gaps.open(instrument, GapReason::Refused, 30, "field").is_some());
+        assert_eq!(
+            closed(&mut gaps, "main", 40),
+            [(GapReason::Disconnected, 10, Some(40)), (GapReason::Refused, 30, Some(40))]
+        );
+        assert!(closed(&mut gaps, "main", 50).is_empty());
+    }
+
+    #[test]
+    fn one_connections_gap_is_not_closed_by_anothers_data() {
+        let mut gaps = Gaps::default();
+        let gap = gaps.open(Of::Connection("a".to_owned()), GapReason::Disconnected, 10, "cut");
+        assert_eq!(gap.and_then(|gap| gap.connection).as_deref(), Some("a"));
+        assert!(closed(&mut gaps, "b", 20).is_empty());
+        assert_eq!(closed(&mut gaps, "a", 30), [(GapReason::Disconnected, 10, Some(30))]);
     }
 }

@@ -10,8 +10,8 @@ use journal::{Record, RecordKind};
 use market::{Body, Event, Gap, GapReason, Market, Origin, Source, Stamp, Status, Symbol, Tape, Trade};
 use tracing::{error, warn};
 
-use crate::gaps::Gaps;
-use crate::note::Noted;
+use crate::gaps::{Gaps, Of};
+use crate::note::{Noted, What};
 
 /// Status messages of a frame are numbered from here, so that none shares its name with a record of the frame.
 const STATUS_INDEX: u32 = 1 << 31;
@@ -19,6 +19,17 @@ const STATUS_INDEX: u32 = 1 << 31;
 const ALARM_AFTER: u32 = 50;
 /// Instruments whose last side volumes are remembered: more than any universe has.
 const MOST_SIDES: usize = 20_000;
+
+/// Connections whose names are remembered: each lives for hours, and its end is told.
+const MOST_CONNECTIONS: usize = 1_000;
+
+/// A start of the process.
+struct Started {
+    /// The last record before it, UTC ns.
+    from_ns: i64,
+    /// Connections that were told.
+    told: HashSet<String>,
+}
 
 /// Reads records of one feed's journal in order.
 pub struct Interpreter<P> {
@@ -28,6 +39,10 @@ pub struct Interpreter<P> {
     items: Vec<Item>,
     sides: HashMap<(Tape, Symbol), SideVolumes>,
     gaps: Gaps,
+    /// Names of the connections by their ids.
+    connections: HashMap<i64, String>,
+    /// The process was started and may have missed something since: until each connection has been told so.
+    started: Option<Started>,
     refused_in_row: u32,
     told_widths: HashSet<(&'static str, usize)>,
     statuses: u32,
@@ -43,6 +58,8 @@ impl<P: FrameParser> Interpreter<P> {
             items: Vec::new(),
             sides: HashMap::new(),
             gaps: Gaps::default(),
+            connections: HashMap::new(),
+            started: None,
             refused_in_row: 0,
             told_widths: HashSet::new(),
             statuses: 0,
@@ -114,7 +131,8 @@ impl<P: FrameParser> Interpreter<P> {
             Item::Refused(refusal) => return self.refused(record, Some(index), &refusal, out),
         };
         self.refused_in_row = 0;
-        let closed: Vec<Gap> = self.gaps.arrived(instrument, record.received_ns).collect();
+        let connection = self.connections.get(&record.connection_id).map_or("", String::as_str);
+        let closed: Vec<Gap> = self.gaps.arrived(connection, instrument, record.received_ns).collect();
         for gap in closed {
             self.status(record, Status::GapClosed(gap), out);
         }
@@ -153,53 +171,77 @@ impl<P: FrameParser> Interpreter<P> {
         let subject = deadletter_subject(self.market, self.source);
         let reason = format!("{}: {}", refusal.reason, refusal.detail);
         out.push(Outgoing::new(subject, id, payload).header(REASON_HEADER, reason));
-        let gap = self.gaps.open(GapReason::Refused, refusal.instrument, record.received_ns, &refusal.detail);
+        let of = refusal.instrument.map_or(Of::Feed, |(tape, symbol)| Of::Instrument(tape, symbol));
+        let gap = self.gaps.open(of, GapReason::Refused, record.received_ns, &refusal.detail);
         if let Some(gap) = gap {
             self.status(record, Status::GapOpened(gap), out);
         }
     }
 
-    fn note(&mut self, record: &Record, noted: Noted, out: &mut Vec<Outgoing>) {
-        match noted {
-            Noted::Up => {}
-            Noted::Settled { registered, refused } => {
-                self.status(record, Status::LinkUp { registered, refused }, out);
+    fn note(&mut self, record: &Record, Noted { connection, what }: Noted, out: &mut Vec<Outgoing>) {
+        if !connection.is_empty() {
+            self.missed_since_start(record, &connection, out);
+            if self.connections.len() >= MOST_CONNECTIONS {
+                self.connections.clear();
             }
-            Noted::Refused { registration, code, text } => {
+            self.connections.insert(record.connection_id, connection.clone());
+        }
+        match what {
+            What::Up => {}
+            What::Settled { registered, refused } => {
+                self.status(record, Status::LinkUp { connection, registered, refused }, out);
+            }
+            What::Refused { registration, code, text } => {
                 error!(registration, code, text, "registration refused: the symbol is not covered");
                 self.status(record, Status::Refused { registration, code, text }, out);
             }
-            Noted::Silent { symbols, silence_ms } => {
+            What::Silent { symbols, silence_ms } => {
                 error!(?symbols, silence_ms, "connected and confirmed, but no data comes");
                 let symbols = symbols.iter().filter_map(|symbol| Symbol::parse(symbol).ok()).collect();
                 let since_ns =
                     record.received_ns - i64::try_from(silence_ms).unwrap_or(0).saturating_mul(1_000_000);
                 self.status(record, Status::Silent { symbols, since_ns }, out);
             }
-            Noted::Down { reason, last_received_ns } => {
-                warn!(reason, "connection ended");
-                let gap = self.gaps.open(GapReason::Disconnected, None, last_received_ns, &reason);
-                self.status(record, Status::LinkDown { reason }, out);
+            What::Idle => {
+                self.connections.remove(&record.connection_id);
+                let reason = "idle: nothing is wanted of it now".to_owned();
+                self.status(record, Status::LinkDown { connection, reason }, out);
+            }
+            What::Down { reason, last_received_ns } => {
+                warn!(connection, reason, "connection ended");
+                self.connections.remove(&record.connection_id);
+                let of = Of::Connection(connection.clone());
+                let gap = self.gaps.open(of, GapReason::Disconnected, last_received_ns, &reason);
+                self.status(record, Status::LinkDown { connection, reason }, out);
                 self.opened(record, gap, out);
             }
-            Noted::Started { last_received_ns: Some(from_ns) } => {
-                let gap = self.gaps.open(GapReason::Disconnected, None, from_ns, "the service was started");
-                self.opened(record, gap, out);
+            What::Started { last_received_ns } => {
+                let told = HashSet::new();
+                self.started = last_received_ns.map(|from_ns| Started { from_ns, told });
             }
-            Noted::Started { last_received_ns: None } => {}
-            Noted::JournalFull { from_ns, until_ns } => {
+            What::JournalFull { from_ns, until_ns } => {
                 let detail = "the journal was full and the sockets were not read".to_owned();
-                let reason = GapReason::JournalFull;
-                let gap = Gap { reason, instrument: None, from_ns, until_ns: Some(until_ns), detail };
+                let (reason, until_ns) = (GapReason::JournalFull, Some(until_ns));
+                let gap = Gap { reason, connection: None, instrument: None, from_ns, until_ns, detail };
                 self.status(record, Status::GapClosed(gap), out);
             }
+        }
+    }
+
+    /// What a connection may have missed while the process did not run, once for each.
+    fn missed_since_start(&mut self, record: &Record, connection: &str, out: &mut Vec<Outgoing>) {
+        let Some(started) = &mut self.started else { return };
+        if started.told.len() < MOST_CONNECTIONS && started.told.insert(connection.to_owned()) {
+            let (of, from_ns) = (Of::Connection(connection.to_owned()), started.from_ns);
+            let gap = self.gaps.open(of, GapReason::Disconnected, from_ns, "the service was started");
+            self.opened(record, gap, out);
         }
     }
 
     /// Journalled records that are damaged on disk: a gap without an instrument.
     pub fn damaged(&mut self, near: &Record, detail: &str, out: &mut Vec<Outgoing>) {
         self.statuses = 0;
-        let gap = self.gaps.open(GapReason::JournalDamaged, None, near.received_ns, detail);
+        let gap = self.gaps.open(Of::Feed, GapReason::JournalDamaged, near.received_ns, detail);
         self.opened(near, gap, out);
     }
 

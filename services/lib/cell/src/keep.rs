@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info};
 
-use crate::note::Noted;
+use crate::note::{Noted, What};
 
 /// Frames written before one flush: enough to make the flush cheap, few enough that the cursor is not kept waiting.
 const BATCH: usize = 256;
@@ -89,7 +89,9 @@ impl Keeper {
                 received_ns: frame.received_ns,
                 payload: frame.text,
             },
-            Received::Note { connection_id, at_ns, note } => self.note(connection_id, at_ns, &note.into()),
+            Received::Note { connection, connection_id, at_ns, note } => {
+                self.note(connection_id, at_ns, &Noted { connection, what: note.into() })
+            }
         }
     }
 
@@ -155,7 +157,8 @@ impl Keeper {
     fn tell_full(&mut self, connection_id: i64, from_ns: i64) -> Result<(), JournalError> {
         let until_ns = now_ns();
         info!(from_ns, until_ns, "journal has room again");
-        let note = self.note(connection_id, until_ns, &Noted::JournalFull { from_ns, until_ns });
+        let note =
+            self.note(connection_id, until_ns, &Noted::of_all(What::JournalFull { from_ns, until_ns }));
         self.when_there_is_room(|writer| writer.append(&note)).map(|_| ())
     }
 }

@@ -9,8 +9,19 @@ use serde::{Deserialize, Serialize};
 
 /// A note in the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noted {
+    /// The connection's name; empty where none is meant.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub connection: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
-pub enum Noted {
+pub enum What {
     /// The process started; what came before it ended here.
     Started {
         /// When the journal's last record was received, UTC ns; none in a new journal.
@@ -41,6 +52,8 @@ pub enum Noted {
         /// For how long, in ms.
         silence_ms: u64,
     },
+    /// A connection was closed because its market is, or because nothing is wanted of it.
+    Idle,
     /// A connection ended.
     Down {
         /// Why.
@@ -58,6 +71,12 @@ pub enum Noted {
 }
 
 impl Noted {
+    /// A note that no single connection is meant by.
+    #[must_use]
+    pub const fn of_all(what: What) -> Self {
+        Self { connection: String::new(), what }
+    }
+
     /// The note as bytes of a journal record.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -66,10 +85,11 @@ impl Noted {
     }
 }
 
-impl From<LinkNote> for Noted {
+impl From<LinkNote> for What {
     fn from(note: LinkNote) -> Self {
         match note {
             LinkNote::Up => Self::Up,
+            LinkNote::Idle => Self::Idle,
             LinkNote::Down { reason, last_received_ns } => Self::Down { reason, last_received_ns },
             LinkNote::Protocol(Note::Settled { registered, refused }) => {
                 Self::Settled { registered, refused }

@@ -9,7 +9,8 @@ use broker::connection::Dialer;
 use broker::feed::Feed;
 use bus::publisher::Publisher;
 use journal::{Acknowledged, Position, Reader, Writer};
-use market::calendar::Calendar;
+use market::Tape;
+use market::calendar::{Calendar, Keeping};
 use process::Shutdown;
 use process::clock::now_ns;
 use tokio::sync::{mpsc, watch};
@@ -18,10 +19,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::cursor::Cursor;
+use crate::follow::Follower;
 use crate::interpret::Interpreter;
 use crate::keep::Keeper;
-use crate::links;
-use crate::note::Noted;
+use crate::links::Link;
+use crate::note::{Noted, What};
+use crate::rest::Rest;
 use crate::settings::CellSettings;
 
 /// Frames between the sockets and the journal: a tenth of a second at 40,000 frames a second. Beyond it the socket
@@ -63,7 +66,7 @@ pub async fn run<F: Feed>(feed: F, settings: CellSettings, shutdown: Shutdown) -
         notes: 0,
     };
     let last_received_ns = last_received(&folder, recovered.end);
-    let started = keeper.note(now_ns(), now_ns(), &Noted::Started { last_received_ns });
+    let started = keeper.note(now_ns(), now_ns(), &Noted::of_all(What::Started { last_received_ns }));
     keeper.writer.append(&started).context("journal")?;
     let readable = keeper.flush().context("journal")?;
     keeper.end.send_replace(readable);
@@ -80,9 +83,11 @@ pub async fn run<F: Feed>(feed: F, settings: CellSettings, shutdown: Shutdown) -
         stop_limit: settings.stop_limit,
     };
     let stop = CancellationToken::new();
-    let mut links = connect(&feed, &settings, received_in, &stop)?;
     let mut keeping = tokio::task::spawn_blocking(move || keeper.run());
     let mut publishing = tokio::spawn(cursor.run());
+    let mut links = connect(&feed, &settings, received_in, &stop).await?;
+    let rest = Rest::start(Arc::clone(&feed), &settings.nats, &settings.service).await?;
+    links.spawn(rest.answer(stop.clone()));
 
     tokio::select! {
         () = shutdown.requested() => {}
@@ -96,25 +101,41 @@ pub async fn run<F: Feed>(feed: F, settings: CellSettings, shutdown: Shutdown) -
     publishing.await?
 }
 
-fn connect<F: Feed>(
+/// Starts the connections, and what tells them what to carry.
+async fn connect<F: Feed>(
     feed: &Arc<F>,
     settings: &CellSettings,
     received: mpsc::Sender<broker::connection::Received>,
     stop: &CancellationToken,
 ) -> anyhow::Result<JoinSet<()>> {
-    let dialer = Dialer {
-        tls: broker::tls::client(settings.ca_file.as_deref())?,
-        market: feed.market(),
-        calendar: Calendar::built_in().clone(),
-        always_open: settings.always_open,
-    };
+    let tls = broker::tls::client(settings.ca_file.as_deref())?;
+    let night =
+        settings.following.files.universe.entries.iter().any(|entry| entry.tapes.contains(&Tape::Day));
     let mut links = JoinSet::new();
-    for (index, key) in feed.connections().into_iter().enumerate() {
-        let backoff = Backoff::new(settings.reconnect_first, RECONNECT_MOST);
-        let (dialer, received, stop) = (dialer.clone(), received.clone(), stop.clone());
-        links.spawn(links::keep_open(Arc::clone(feed), index, key, dialer, backoff, received, stop));
+    for (index, connection) in feed.lines().names().iter().cloned().enumerate() {
+        let keeping = Keeping { shared: settings.shared_keys.contains(&connection), night };
+        let dialer = Dialer {
+            connection,
+            tls: Arc::clone(&tls),
+            market: feed.market(),
+            calendar: Calendar::built_in().clone(),
+            always_open: settings.always_open,
+        };
+        let link = Link {
+            feed: Arc::clone(feed),
+            index,
+            dialer,
+            keeping,
+            backoff: Backoff::new(settings.reconnect_first, RECONNECT_MOST),
+            out: received.clone(),
+            stop: stop.clone(),
+        };
+        links.spawn(link.keep_open());
     }
-    // `received` is dropped here: the keeper ends when the last connection has.
+    let mut follower = Follower::new(Arc::clone(feed), settings.following.clone(), received);
+    follower.apply().await;
+    links.spawn(follower.follow(stop.clone()));
+    // No sender is left here: the keeper ends when the last connection has.
     Ok(links)
 }
 

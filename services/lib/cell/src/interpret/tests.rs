@@ -31,6 +31,19 @@ fn note(sequence: u64, noted: &Noted) -> Record {
     Record { kind: RecordKind::NOTE, payload: Bytes::from(noted.to_bytes()), ..frame(sequence, "") }
 }
 
+/// Edges of the gaps that were opened or closed.
+fn gaps(out: &[Outgoing]) -> Vec<(i64, Option<i64>)> {
+    let gap = |outgoing: &Outgoing| match bus::decode(&outgoing.payload).expect("event").body {
+        Body::Status(Status::GapOpened(gap) | Status::GapClosed(gap)) => Some((gap.from_ns, gap.until_ns)),
+        _ => None,
+    };
+    out.iter().filter_map(gap).collect()
+}
+
+fn on(connection: &str, what: What) -> Noted {
+    Noted { connection: connection.to_owned(), what }
+}
+
 fn read(interpreter: &mut Interpreter<KisParser>, records: &[Record]) -> Vec<Outgoing> {
     let mut out = Vec::new();
     for record in records {
@@ -103,20 +116,31 @@ fn the_side_of_a_us_trade_is_found_against_the_one_before() {
 
 #[test]
 fn a_lost_connection_is_a_gap_from_the_last_message_to_the_next_frame() {
-    let down = Noted::Down { reason: "read: reset".to_owned(), last_received_ns: 5 };
-    let again = Noted::Down { reason: "connect: refused".to_owned(), last_received_ns: 9 };
-    let records = [note(1, &down), note(2, &again), frame(1, TRADES.lines().next().expect("line"))];
+    let down = What::Down { reason: "read: reset".to_owned(), last_received_ns: 5 };
+    let again = What::Down { reason: "connect: refused".to_owned(), last_received_ns: 9 };
+    let notes = [on("a", down), on("a", again), on("a", What::Up)];
+    let mut records: Vec<_> = (1..).zip(&notes).map(|(sequence, noted)| note(sequence, noted)).collect();
+    records.push(frame(1, TRADES.lines().next().expect("line")));
     let out = read(&mut interpreter(Market::Kr), &records);
-    let gaps: Vec<_> = out
-        .iter()
-        .filter_map(|outgoing| match bus::decode(&outgoing.payload).expect("event").body {
-            Body::Status(Status::GapOpened(gap) | Status::GapClosed(gap)) => {
-                Some((gap.from_ns, gap.until_ns))
-            }
-            _ => None,
-        })
-        .collect();
+    let gaps = gaps(&out);
     assert_eq!(gaps, [(5, None), (5, Some(CONNECTED + 1_000))]);
     let ids: BTreeSet<_> = out.iter().map(|outgoing| &outgoing.message_id).collect();
     assert_eq!(ids.len(), out.len());
+}
+
+#[test]
+fn each_connection_has_a_gap_of_its_own_since_the_start() {
+    let started = Noted::of_all(What::Started { last_received_ns: Some(3) });
+    let elsewhere = Record { connection_id: CONNECTED + 9, ..note(3, &on("b", What::Up)) };
+    let good = frame(1, TRADES.lines().next().expect("line"));
+    let records = [note(1, &started), note(2, &on("a", What::Up)), elsewhere, good];
+    let out = read(&mut interpreter(Market::Kr), &records);
+    assert_eq!(gaps(&out), [(3, None), (3, None), (3, Some(CONNECTED + 1_000))]);
+}
+
+#[test]
+fn an_idle_connection_is_no_gap() {
+    let out =
+        read(&mut interpreter(Market::Kr), &[note(1, &on("a", What::Up)), note(2, &on("a", What::Idle))]);
+    assert_eq!(subjects(&out), ["status.kr.kis.link_down"]);
 }

@@ -1,0 +1,88 @@
+//! `sise symbols check`: the symbols file and the keys → what each key carries against its limit, who carries what, and
+//! what nobody does. Opens no connection; of the keys only names and markets are looked at.
+
+mod keys;
+mod plan;
+mod print;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use market::universe::{MOST_BYTES, Universe};
+use process::config::Sources;
+use process::run::EXIT_CONFIG;
+use process::text_file;
+
+use keys::{Counts, Keys, Raw};
+use plan::Plan;
+
+/// Looks at the symbols file.
+#[derive(clap::Args)]
+pub struct Symbols {
+    #[command(subcommand)]
+    command: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Validate the symbols file, and show what each key carries and what has no room. Exit code 0: all is covered;
+    /// 1: something is not; 64: the file or the settings cannot be used.
+    Check(Check),
+}
+
+#[derive(clap::Args)]
+struct Check {
+    /// The symbols file in place of the settings' one.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Plan with so many keys in place of the settings' ones: kis=3,kiwoom=2. A broker that is not named has none.
+    #[arg(long, value_name = "COUNTS")]
+    keys: Option<Counts>,
+    /// Print one object of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the output cannot be written.
+pub fn run(command: &Symbols, config: &[PathBuf]) -> anyhow::Result<ExitCode> {
+    let What::Check(check) = &command.command;
+    let (file, plan) = match prepare(check, config) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            eprintln!("sise: {error:#}");
+            return Ok(ExitCode::from(EXIT_CONFIG));
+        }
+    };
+    let mut output = std::io::stdout().lock();
+    if check.json { print::json(&mut output, &file, &plan) } else { print::text(&mut output, &file, &plan) }
+        .context("standard output")?;
+    Ok(if plan.is_covered() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn prepare(check: &Check, config: &[PathBuf]) -> anyhow::Result<(PathBuf, Plan)> {
+    let raw: Raw = Sources::new("sise", config).load()?;
+    let file = check.file.clone().unwrap_or_else(|| raw.symbols.file.clone());
+    let keys = match &check.keys {
+        Some(counts) => Keys::planned(counts, &raw)?,
+        None => Keys::of(&raw)?,
+    };
+    let universe = read(&file)?;
+    Ok((file, Plan::new(&universe, &keys)))
+}
+
+/// Reads a symbols file and the files that it names, relative ones from its own folder.
+fn read(file: &Path) -> anyhow::Result<Universe> {
+    let text = text_file::read(file, MOST_BYTES).map_err(anyhow::Error::msg)?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let universe =
+        Universe::from_yaml_with(&text, &mut |name| text_file::read(&folder.join(name), MOST_BYTES));
+    universe.with_context(|| file.display().to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(4, "004", "trades_kst"),
     migration!(5, "005", "order_books_kst"),
     migration!(6, "006", "archive_holes"),
+    migration!(7, "007", "book_crosscheck"),
 ];
 
 impl Migration {

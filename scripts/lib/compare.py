@@ -4,18 +4,28 @@
 Shares no code with the services: the tape is the simulator's own account, the rows come over ClickHouse's HTTP
 interface. Two events are equal when kind, source, tape, symbol, exchange time and values are; `lost` and `duplicated`
 are differences of multisets. The side of a US trade is compared where the archive claims to know it.
+
+Recovered trades are not on the tape: they are compared with <tape>.market, what happened whether it was sent or not
+(simulator.market_goes_on). `wrong` are recovered trades that never happened so, `missing` are trades that happened
+between the first and the last archived trade of their tape and are not archived, by volume, side and price.
 """
 
 import argparse
 import collections
 import json
+import os
 import sys
 import urllib.request
 
 TRADES = """
 SELECT source, tape, symbol, toUnixTimestamp64Nano(exchange_ns), toString(price), quantity,
        cumulative_volume, toString(cumulative_value), toString(best_ask), toString(best_bid), aggressor_side
-FROM trades FORMAT JSONCompactEachRow
+FROM trades WHERE origin = 'live' FORMAT JSONCompactEachRow
+"""
+ALL_TRADES = """
+SELECT source, tape, symbol, toYYYYMMDD(trade_date), toUnixTimestamp64Nano(exchange_ns), toString(price), quantity,
+       cumulative_volume, aggressor_side, origin
+FROM trades WHERE market = 'kr' {which} FORMAT JSONCompactEachRow
 """
 BOOKS = """
 SELECT source, tape, symbol, toUnixTimestamp64Nano(exchange_ns),
@@ -33,24 +43,72 @@ def rows(url, database, query):
             yield json.loads(line)
 
 
-def archive(url, database):
+def archive(url, database, source):
     events, sides = collections.Counter(), collections.Counter()
     for row in rows(url, database, TRADES):
+        if source and row[0] != source:
+            continue
         key = ("trade", *row[:10])
         events[key] += 1
         sides[(key, row[10])] += 1
     for row in rows(url, database, BOOKS):
+        if source and row[0] != source:
+            continue
         asks = tuple(zip(row[4], row[5]))
         bids = tuple(zip(row[6], row[7]))
         events[("order_book", *row[:4], asks, bids, *row[8:])] += 1
     return events, sides
 
 
-def tape(path):
+def happened(path):
+    """Each trade by what names it: tape, symbol, date, cumulative volume."""
+    trades = {}
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            event = json.loads(line)
+            name = (event["tape"], event["symbol"], int(event["trade_date"]), event["cumulative_volume"])
+            trades[name] = (event["exchange_ns"], event["price"], event["quantity"], event["aggressor_side"])
+    return trades
+
+
+def recovery(url, database, path):
+    """Counts of recovered trades, of those that never happened so, and of trades that are nowhere."""
+    truth = happened(path) if os.path.exists(path) else None
+    recovered, wrong = 0, []
+    volumes = collections.defaultdict(set)
+    # Without the truth only the number of recovered trades can be told.
+    which = "AND origin != 'live'" if truth is None else ""
+    for row in rows(url, database, ALL_TRADES.format(which=which)):
+        source, tape_name, symbol, date, at, price, quantity, volume, side, origin = row
+        volumes[(source, tape_name, symbol, date)].add(volume)
+        if origin == "live":
+            continue
+        recovered += 1
+        # Kiwoom's notes have no Q.
+        names = [(tape_name, key, date, volume) for key in (symbol, f"Q{symbol}")]
+        trade = next((truth[name] for name in names if name in truth), None) if truth is not None else None
+        if trade is None or trade[:3] != (at, price, quantity) or side not in ("unspecified", trade[3]):
+            wrong.append((row, trade))
+    missing = []
+    if truth is not None:
+        by_tape = collections.defaultdict(list)
+        for tape_name, symbol, date, volume in truth:
+            by_tape[(tape_name, symbol, date)].append(volume)
+        for (source, tape_name, symbol, date), have in volumes.items():
+            key = symbol if (tape_name, symbol, date) in by_tape else f"Q{symbol}"
+            first, last = min(have), max(have)
+            missing += [(source, tape_name, symbol, date, volume) for volume in by_tape[(tape_name, key, date)]
+                        if first < volume < last and volume not in have]
+    return recovered, wrong, missing
+
+
+def tape(path, source):
     events, sides = collections.Counter(), {}
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             event = json.loads(line)
+            if source and event["source"] != source:
+                continue
             head = (event["kind"], event["source"], event["tape"], event["symbol"], event["exchange_ns"])
             if event["kind"] == "trade":
                 key = (*head, event["price"], event["quantity"], event["cumulative_volume"],
@@ -72,9 +130,11 @@ def main():
     parser.add_argument("--url", required=True)
     parser.add_argument("--database", required=True)
     parser.add_argument("--name", default="demo")
+    parser.add_argument("--source", help="only events of this broker")
+    parser.add_argument("--complete", action="store_true", help="trades that are missing are an error too")
     arguments = parser.parse_args()
-    sent, true_sides = tape(arguments.tape)
-    archived, sides = archive(arguments.url, arguments.database)
+    sent, true_sides = tape(arguments.tape, arguments.source)
+    archived, sides = archive(arguments.url, arguments.database, arguments.source)
     lost, duplicated = sent - archived, archived - sent
     wrong_sides = sum(count for (key, side), count in sides.items()
                       if side != "unspecified" and true_sides.get(key, side) != side)
@@ -87,10 +147,18 @@ def main():
     print(" · ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())), file=sys.stderr)
     if wrong_sides:
         print(f"{wrong_sides} trades with a wrong aggressor side", file=sys.stderr)
+    recovered, wrong, missing = recovery(arguments.url, arguments.database, f"{arguments.tape}.market")
+    for name, list_of in (("recovered wrongly", wrong), ("missing", missing)):
+        for item in list_of[:3]:
+            print(f"{name}: {item}", file=sys.stderr)
     total = sum(sent.values())
-    print(f"{arguments.name}: sent={total} archived={sum(archived.values())} "
-          f"lost={sum(lost.values())} duplicated={sum(duplicated.values())}")
-    return 0 if total and not (lost or duplicated or wrong_sides) else 1
+    line = (f"{arguments.name}: sent={total} archived={sum(archived.values())} "
+            f"lost={sum(lost.values())} duplicated={sum(duplicated.values())}")
+    if recovered or arguments.complete:
+        line += f" recovered={recovered} wrong={len(wrong)} missing={len(missing)}"
+    print(line)
+    bad = lost or duplicated or wrong_sides or wrong or (arguments.complete and missing)
+    return 0 if total and not bad else 1
 
 
 if __name__ == "__main__":

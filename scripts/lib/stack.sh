@@ -25,7 +25,7 @@ stop_part() {
 # From the socket inwards, so that each part can hand on what it holds.
 stop_all() {
   local name
-  for name in kis-service us-service simulator archiver clickhouse nats; do stop_part "$name"; done
+  for name in kis-service us-service kiwoom-service simulator archiver clickhouse nats; do stop_part "$name"; done
 }
 
 # Waits until a command succeeds: wait_until SECONDS WHAT COMMAND…
@@ -56,12 +56,12 @@ control() { curl -sS --fail "$@"; }
 # Ports, passwords and settings of the parts, all through the environment.
 stack_environment() {
   nats_port=$((base + 422)) monitor_port=$((base + 822)) clickhouse_port=$((base + 123))
-  rest_port=$base websocket_port=$((base + 1))
+  rest_port=$base websocket_port=$((base + 1)) kiwoom_rest_port=$((base + 2)) kiwoom_websocket_port=$((base + 3))
   database=${database:-sise_demo}
   clickhouse_url=http://127.0.0.1:$clickhouse_port
   simulator_url=http://127.0.0.1:$rest_port
   local user
-  for user in KIS_SERVICE US_SERVICE KIWOOM_SERVICE ARCHIVER GATEWAY SISE OBSERVER; do
+  for user in KIS_SERVICE US_SERVICE KIWOOM_SERVICE ARCHIVER GAP_FINDER GATEWAY SISE OBSERVER; do
     export "SISE__NATS__PASSWORDS__$user=p$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')"
   done
   export SISE__NATS__URL=nats://127.0.0.1:$nats_port
@@ -77,6 +77,13 @@ stack_environment() {
     export "SISE__KIS__KEYS__${market}__APP_KEY=simulated-$market" "SISE__KIS__KEYS__${market}__APP_SECRET=simulated-$market-secret"
     export "SISE__KIS__KEYS__${market}__MARKET=${market,,}"
   done
+  export SISE__SIMULATOR__KIWOOM_REST_ADDRESS=127.0.0.1:$kiwoom_rest_port
+  export SISE__SIMULATOR__KIWOOM_WEBSOCKET_ADDRESS=127.0.0.1:$kiwoom_websocket_port
+  export SISE__SIMULATOR__KIWOOM_KEYS__MAIN__APP_KEY=simulated-kiwoom SISE__SIMULATOR__KIWOOM_KEYS__MAIN__APP_SECRET=simulated-kiwoom-secret
+  export SISE__KIWOOM__KEYS__MAIN__APP_KEY=simulated-kiwoom SISE__KIWOOM__KEYS__MAIN__APP_SECRET=simulated-kiwoom-secret
+  export SISE__KIWOOM__REST_URL=http://127.0.0.1:$kiwoom_rest_port
+  export SISE__KIWOOM__WS_URL=ws://127.0.0.1:$kiwoom_websocket_port/api/dostk/websocket
+  export SISE__KIWOOM__TOKEN_FOLDER=$run SISE__KIWOOM__DATA_EXPECTED=always
   export SISE__KIS__REST_URL=$simulator_url SISE__KIS__WS_URL=ws://127.0.0.1:$websocket_port/tryitout
   export SISE__KIS__TOKEN_FOLDER=$run SISE__KIS__DATA_EXPECTED=always
 }
@@ -97,4 +104,5 @@ start_services() {
   start_part archiver "$profile/archiver"
   start_part kis-service "$profile/kis-service"
   start_part us-service "$profile/us-service"
+  start_part kiwoom-service "$profile/kiwoom-service"
 }

@@ -15,6 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("cell", &["market", "broker", "journal", "bus", "process"]),
     ("kis-service", &["market", "broker", "cell", "process"]),
     ("us-service", &["market", "broker", "cell", "process"]),
+    ("kiwoom-service", &["market", "broker", "cell", "process"]),
     ("archiver", &["market", "bus", "store", "process"]),
     ("simulator", &["journal", "process"]),
     ("clickhouse-embedded", &["process"]),

@@ -12,6 +12,13 @@ use serde::Deserialize;
 
 use crate::script::Fault;
 
+pub use self::kiwoom::KiwoomSettings;
+
+mod kiwoom;
+mod values;
+
+use self::values::{Faults, List, faults, layout, symbols, weights};
+
 /// Highest rate that settings may ask for, in events a second: what one machine can archive.
 const RATE_LIMIT: u64 = 50_000;
 
@@ -46,6 +53,19 @@ struct RawSimulator {
     hold_seconds: u64,
     requests_per_second: usize,
     faults: Faults,
+    market_goes_on: bool,
+    kiwoom_rest_address: Option<String>,
+    kiwoom_websocket_address: Option<String>,
+    kiwoom_keys: BTreeMap<String, RawKey>,
+    kiwoom_items: usize,
+    kiwoom_registrations_per_second: usize,
+    kiwoom_requests_per_second: usize,
+    kiwoom_ping_seconds: u64,
+    kiwoom_pong_limit_seconds: u64,
+    kiwoom_delay_ms: List,
+    kiwoom_token_seconds: u64,
+    kiwoom_second_token_kills: bool,
+    kiwoom_blocked_agents: List,
 }
 
 /// One key as written.
@@ -82,39 +102,22 @@ impl Default for RawSimulator {
             hold_seconds: 0,
             requests_per_second: 20,
             faults: Faults::Many(Vec::new()),
+            market_goes_on: false,
+            kiwoom_rest_address: None,
+            kiwoom_websocket_address: None,
+            kiwoom_keys: BTreeMap::new(),
+            // Limits that were measured (kiwoom.md 3.2, 6.6).
+            kiwoom_items: 200,
+            kiwoom_registrations_per_second: 5,
+            kiwoom_requests_per_second: 5,
+            kiwoom_ping_seconds: 10,
+            kiwoom_pong_limit_seconds: 30,
+            kiwoom_delay_ms: List(["20", "60"].map(str::to_owned).into()),
+            kiwoom_token_seconds: 86_400,
+            kiwoom_second_token_kills: true,
+            kiwoom_blocked_agents: List(["python-", "aiohttp"].map(str::to_owned).into()),
         }
     }
-}
-
-/// A list, or text with commas.
-#[derive(Debug, Default)]
-struct List(Vec<String>);
-
-impl<'de> Deserialize<'de> for List {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form {
-            Numbers(Vec<u64>),
-            Words(Vec<String>),
-            Text(String),
-        }
-        Ok(Self(match Form::deserialize(deserializer)? {
-            Form::Numbers(numbers) => numbers.iter().map(u64::to_string).collect(),
-            Form::Words(words) => words,
-            Form::Text(text) => {
-                text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
-            }
-        }))
-    }
-}
-
-/// A list of faults, or the same as JSON text.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Faults {
-    Many(Vec<Fault>),
-    Text(String),
 }
 
 /// Which edition of the wire the Korean frames follow.
@@ -179,13 +182,20 @@ pub struct Settings {
     pub requests_per_second: usize,
     /// Faults from the start on.
     pub faults: Vec<Fault>,
+    /// Whether what was registered once trades on while nobody listens, and all trades are kept beside the tape.
+    pub market_goes_on: bool,
+    /// The Kiwoom side.
+    pub kiwoom: KiwoomSettings,
 }
 
 impl TryFrom<Raw> for Settings {
     type Error = ConfigError;
 
     fn try_from(raw: Raw) -> Result<Self, ConfigError> {
-        let raw = raw.simulator;
+        let mut raw = raw.simulator;
+        let rest_address = address("simulator.rest_address", &raw.rest_address)?;
+        let websocket_address = address("simulator.websocket_address", &raw.websocket_address)?;
+        let kiwoom = kiwoom::settings(&mut raw, rest_address, websocket_address)?;
         let path = |path: PathBuf| (!path.as_os_str().is_empty()).then_some(path);
         if !(1..=RATE_LIMIT).contains(&raw.rate) {
             return Err(ConfigError::invalid("simulator.rate", "must be 1 to 50000 events a second"));
@@ -200,8 +210,8 @@ impl TryFrom<Raw> for Settings {
             ));
         }
         Ok(Self {
-            rest_address: address("simulator.rest_address", &raw.rest_address)?,
-            websocket_address: address("simulator.websocket_address", &raw.websocket_address)?,
+            rest_address,
+            websocket_address,
             tls: raw.tls,
             tls_folder: raw.tls_folder,
             seed: raw.seed,
@@ -209,7 +219,7 @@ impl TryFrom<Raw> for Settings {
             books_per_trade: raw.books_per_trade,
             total_events: (raw.total_events > 0).then_some(raw.total_events),
             symbols: symbols(&raw.symbols.0)?,
-            keys: keys(raw.keys)?,
+            keys: keys("KEYS", raw.keys)?,
             tape: path(raw.tape),
             frames: raw.frames.0.iter().map(PathBuf::from).collect(),
             repeat: raw.repeat,
@@ -220,6 +230,8 @@ impl TryFrom<Raw> for Settings {
             hold: Duration::from_secs(raw.hold_seconds),
             requests_per_second: raw.requests_per_second.max(1),
             faults: faults(raw.faults)?,
+            market_goes_on: raw.market_goes_on,
+            kiwoom,
         })
     }
 }
@@ -229,80 +241,17 @@ fn address(key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
 }
 
 /// The keys given, or `demo-app-key` and `demo2-app-key` (secrets `demo-app-secret`, `demo2-app-secret`).
-fn keys(raw: BTreeMap<String, RawKey>) -> Result<Vec<(Secret, Secret)>, ConfigError> {
+fn keys(section: &str, raw: BTreeMap<String, RawKey>) -> Result<Vec<(Secret, Secret)>, ConfigError> {
     if raw.is_empty() {
         let demo =
             |name: &str| (Secret::new(format!("{name}-app-key")), Secret::new(format!("{name}-app-secret")));
         return Ok(vec![demo("demo"), demo("demo2")]);
     }
     let require = |(name, key): (String, RawKey)| {
-        let variable = |field: &str| format!("SISE__SIMULATOR__KEYS__{}__{field}", name.to_uppercase());
+        let variable = |field: &str| format!("SISE__SIMULATOR__{section}__{}__{field}", name.to_uppercase());
         Ok((key.app_key.require(&variable("APP_KEY"))?, key.app_secret.require(&variable("APP_SECRET"))?))
     };
     raw.into_iter().map(require).collect()
-}
-
-fn weights(words: &[String]) -> Result<Vec<u32>, ConfigError> {
-    let key = "simulator.records_per_frame";
-    let parse =
-        |word: &String| word.parse::<u32>().map_err(|e| ConfigError::invalid(key, format!("`{word}`: {e}")));
-    let weights = words.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-    let sum: u64 = weights.iter().map(|&weight| u64::from(weight)).sum();
-    if weights.len() > 9 || sum == 0 || sum > 1_000_000 {
-        return Err(ConfigError::invalid(key, "give 1 to 9 weights, for example 71,14,7 (1, 2, 3 records)"));
-    }
-    Ok(weights)
-}
-
-fn layout(text: &str) -> Result<Layout, ConfigError> {
-    match text {
-        "2023" => Ok(Layout::Y2023),
-        "2025" => Ok(Layout::Y2025),
-        "2026" => Ok(Layout::Y2026),
-        _ => Err(ConfigError::invalid("simulator.layout", "must be 2023, 2025 or 2026")),
-    }
-}
-
-fn faults(raw: Faults) -> Result<Vec<Fault>, ConfigError> {
-    match raw {
-        Faults::Many(faults) => Ok(faults),
-        Faults::Text(text) => {
-            serde_json::from_str(&text).map_err(|e| ConfigError::invalid("simulator.faults", e))
-        }
-    }
-}
-
-/// `005930:70000:100` (price in won) or `AAPL:169.79:60` (in dollars): symbol, base price, weight.
-fn symbols(words: &[String]) -> Result<HashMap<String, (i64, u32)>, ConfigError> {
-    let parse = |word: &String| {
-        let wrong =
-            || ConfigError::invalid("simulator.symbols", format!("`{word}`: write SYMBOL:PRICE:WEIGHT"));
-        let mut parts = word.split(':');
-        let (Some(symbol), Some(price), Some(weight), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(wrong());
-        };
-        let korean =
-            crate::market::catalog::korean(symbol).is_ok() && symbol.bytes().any(|b| b.is_ascii_digit());
-        let price = base_price(price, if korean { 0 } else { 4 }).ok_or_else(wrong)?;
-        let weight =
-            weight.parse::<u32>().ok().filter(|weight| (1..=10_000).contains(weight)).ok_or_else(wrong)?;
-        Ok((symbol.to_owned(), (price, weight)))
-    };
-    words.iter().map(parse).collect()
-}
-
-/// A positive decimal text in `10^-decimals`; at most 10 million won or 100,000 dollars.
-fn base_price(text: &str, decimals: usize) -> Option<i64> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if fraction.len() > decimals || !fraction.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let units = format!("{whole}{fraction:0<decimals$}").parse::<i64>().ok()?;
-    // 5,000 won: below, the middle of two prices is no whole won. 1 dollar: below, the grid is finer than cents.
-    let lowest = if decimals == 0 { 5_000 } else { 10_000 };
-    (lowest..=if decimals == 0 { 10_000_000 } else { 1_000_000_000 }).contains(&units).then_some(units)
 }
 
 #[cfg(test)]
@@ -369,6 +318,8 @@ mod tests {
             ("layout = '2022'", "simulator.layout"),
             ("symbols = '005930'", "simulator.symbols"),
             ("symbols = 'AAPL:1.23456:1'", "simulator.symbols"),
+            ("websocket_address = 'nowhere'", "simulator.websocket_address"),
+            ("kiwoom_rest_address = 'nowhere'", "simulator.kiwoom_rest_address"),
             ("rest_address = 'nowhere'", "simulator.rest_address"),
             ("records_per_frame = '0'", "simulator.records_per_frame"),
             ("faults = '[{\"do\":\"dance\"}]'", "simulator.faults"),

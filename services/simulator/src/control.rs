@@ -1,7 +1,7 @@
 //! `/control/…`: what a demo or a test asks of the simulator itself. JSON in and out; no broker has this.
 //!
 //! - `GET /control/status`: `running`, `trades`, `books`, `events` (both), `frames` (replayed), `made`, `by_tr`,
-//!   `clients` (`id`, `registrations`, `written`, `missed`, `unwritten`).
+//!   `clients` (`id`, `broker`, `registrations`, `written`, `missed`, `unwritten`).
 //! - `POST /control/stop`: stops making events, waits until all sockets have theirs and the tape is on disk, answers
 //!   the status with `drained`.
 //! - `POST /control/start`: goes on.
@@ -50,7 +50,7 @@ fn figures(state: &State) -> Value {
         match tr.kind() {
             Kind::Trade => trades += count,
             Kind::Book => books += count,
-            Kind::Expected | Kind::Status | Kind::Silent => {}
+            Kind::Expected | Kind::Status | Kind::Program | Kind::Silent => {}
         }
         if count > 0 {
             by_tr.insert(tr.code().to_owned(), count.into());
@@ -74,6 +74,7 @@ fn client((id, connection): (&u64, &crate::hub::Connection)) -> Value {
         connection.registrations.keys().map(|(tr, key)| json!([tr.code(), key])).collect();
     json!({
         "id": id,
+        "broker": connection.broker.word(),
         "registrations": registrations,
         "written": connection.figures.written.load(Ordering::Acquire),
         "missed": connection.figures.missed.load(Ordering::Acquire),

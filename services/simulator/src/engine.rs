@@ -2,6 +2,7 @@
 //! room. What nobody can take is not made, so nothing waits without a bound and the tape is what was written.
 
 mod emit;
+mod outbox;
 mod plan;
 mod replay;
 
@@ -18,6 +19,7 @@ use self::replay::Replay;
 use crate::clock::Clock;
 use crate::hub::{Hub, Item};
 use crate::state::State;
+use crate::tr::Broker;
 
 /// Time between two slices: short enough to look continuous, long enough to write many frames at once.
 const SLICE: Duration = Duration::from_millis(5);
@@ -32,6 +34,14 @@ struct Lines {
     shared: String,
     /// Faulty ones.
     faults: String,
+    /// Trades that happened, when they are kept.
+    market: String,
+}
+
+impl Lines {
+    fn is_empty(&self) -> bool {
+        self.shared.is_empty() && self.faults.is_empty() && self.market.is_empty()
+    }
 }
 
 /// Rate and time turn into whole events.
@@ -79,6 +89,7 @@ pub async fn run(state: Arc<State>, shutdown: Shutdown) -> anyhow::Result<()> {
         let lines = engine.slice();
         engine.state.tape.lines(lines.shared).await;
         engine.state.tape.faults(lines.faults).await;
+        engine.state.tape.market(lines.market).await;
         engine.state.lines_held.store(false, Ordering::Release);
     }
 }
@@ -114,10 +125,15 @@ impl Engine {
         let hub = state.hub();
         if !state.running.load(Ordering::Acquire) {
             self.credit = Credit::new(Instant::now());
+            // What has happened but waits for its time is written now: a stop waits for it.
+            self.plan.refresh(&hub, &state, |_| true);
+            self.emitter.release(&mut self.plan, &state, &mut lines);
+            self.hand_over(&hub, &mut lines);
+            state.lines_held.store(!lines.is_empty(), Ordering::Release);
             return lines;
         }
         let budget = self.budget(&state);
-        self.plan.refresh(&hub, &state);
+        self.plan.refresh(&hub, &state, |id| self.emitter.outbox.has_room(id));
         let now = self.clock.now();
         let made = match &mut self.replay {
             Some(replay) => replay.slice(&mut self.plan, &state, budget),
@@ -129,8 +145,9 @@ impl Engine {
             tracing::info!(total, "all events are made");
             state.running.store(false, Ordering::Release);
         }
+        self.emitter.outbox.flush(&mut self.plan, Instant::now(), &mut lines.faults);
         self.hand_over(&hub, &mut lines);
-        state.lines_held.store(!lines.shared.is_empty() || !lines.faults.is_empty(), Ordering::Release);
+        state.lines_held.store(!lines.is_empty(), Ordering::Release);
         lines
     }
 
@@ -153,7 +170,10 @@ impl Engine {
             let batch = std::mem::take(&mut slot.batch);
             let records = batch.frames.iter().map(|frame| frame.records).sum();
             let Some(connection) = hub.connections.get(&slot.id) else { continue };
-            connection.figures.handed.fetch_add(records, Ordering::AcqRel);
+            // Kiwoom's rows were counted when they began to wait.
+            if slot.broker == Broker::Kis {
+                connection.figures.handed.fetch_add(records, Ordering::AcqRel);
+            }
             // Room was seen under the same lock; only a socket that has just ended refuses.
             if let Err(refused) = connection.sender.try_send(Item::Batch(batch)) {
                 connection.figures.unwritten.fetch_add(records, Ordering::AcqRel);

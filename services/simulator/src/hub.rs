@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::tr::Tr;
+use crate::tr::{Broker, Tr};
 
 /// Registrations a session may hold (kis.md 2.6).
 pub const REGISTRATIONS: usize = 41;
@@ -27,6 +27,8 @@ pub struct Frame {
     pub text: Utf8Bytes,
     /// Its TR; none for a replayed one.
     pub tr: Option<Tr>,
+    /// The streams of further events, one each: Kiwoom mixes them in a frame. Those of `tr` are not among them.
+    pub others: Vec<Tr>,
     /// Records in it.
     pub records: u64,
     /// Those that the connection counts as written; the engine counts what goes to several sockets.
@@ -51,8 +53,12 @@ pub enum Item {
     Batch(Batch),
     /// End without a close frame; `true` = reset.
     Cut(bool),
-    /// Be silent.
+    /// Be silent; what waits is sent afterwards.
     Stall(Duration),
+    /// Be dead for this time with an open socket: what is sent meanwhile is lost.
+    Mute(Duration),
+    /// Another session has logged in with the same key: say so and close.
+    Kick,
 }
 
 /// Figures of a connection, for the status.
@@ -80,6 +86,8 @@ impl Figures {
 /// An open socket.
 #[derive(Debug)]
 pub struct Connection {
+    /// Whose client it is.
+    pub broker: Broker,
     /// Where its items go.
     pub sender: mpsc::Sender<Item>,
     /// The app key of its session, after the first subscription.
@@ -116,20 +124,21 @@ pub struct Hub {
     sessions: HashMap<String, Session>,
     /// Open sockets by number.
     pub connections: BTreeMap<u64, Connection>,
-    /// Codes for the next subscriptions.
-    pub refusals: VecDeque<String>,
+    /// Codes for the next subscriptions, each for one broker.
+    pub refusals: VecDeque<(Broker, String)>,
     /// Raised by every change of connections and registrations.
     pub version: u64,
 }
 
 impl Hub {
     /// A new socket: its number and its figures.
-    pub fn connect(&mut self, sender: mpsc::Sender<Item>) -> (u64, Arc<Figures>) {
+    pub fn connect(&mut self, broker: Broker, sender: mpsc::Sender<Item>) -> (u64, Arc<Figures>) {
         self.last += 1;
         self.version += 1;
         let figures = Arc::new(Figures::default());
         let registrations = BTreeMap::new();
-        let connection = Connection { sender, app_key: None, registrations, figures: figures.clone() };
+        let connection =
+            Connection { broker, sender, app_key: None, registrations, figures: figures.clone() };
         self.connections.insert(self.last, connection);
         (self.last, figures)
     }
@@ -137,14 +146,19 @@ impl Hub {
     /// A socket has ended; its app key is free again, after `hold` if there was no close frame.
     pub fn disconnect(&mut self, id: u64, clean: bool, hold: Duration, now: Instant) {
         self.version += 1;
-        let Some(app_key) = self.connections.remove(&id).and_then(|connection| connection.app_key) else {
-            return;
-        };
+        let Some(connection) = self.connections.remove(&id) else { return };
+        let Some(app_key) = connection.app_key.filter(|_| connection.broker == Broker::Kis) else { return };
         if clean || hold.is_zero() {
             self.sessions.remove(&app_key);
         } else {
             self.sessions.insert(app_key, Session::HeldUntil(now + hold));
         }
+    }
+
+    /// The code by script for the next subscription of a broker.
+    pub fn refusal(&mut self, broker: Broker) -> Option<String> {
+        let position = self.refusals.iter().position(|(named, _)| *named == broker)?;
+        self.refusals.remove(position).map(|(_, code)| code)
     }
 
     /// Gives the session of `app_key` to the connection, unless another one holds it: the first wins.
@@ -162,6 +176,33 @@ impl Hub {
         connection.app_key = Some(app_key.to_owned());
         self.sessions.insert(app_key.to_owned(), Session::Held(id));
         true
+    }
+
+    /// Gives the session of `app_key` to a Kiwoom connection: the newest wins, the others are told to end.
+    pub fn take_over(&mut self, id: u64, app_key: &str) {
+        for (&other, connection) in &mut self.connections {
+            if connection.broker != Broker::Kiwoom {
+                continue;
+            }
+            if other == id {
+                connection.app_key = Some(app_key.to_owned());
+            } else if connection.app_key.as_deref() == Some(app_key) {
+                connection.app_key = None;
+                connection.registrations.clear();
+                if connection.sender.try_send(Item::Kick).is_err() {
+                    tracing::warn!(connection = other, "session not ended, its queue is full");
+                }
+            }
+        }
+        self.version += 1;
+    }
+
+    /// Replaces what a Kiwoom connection has registered.
+    pub fn replace(&mut self, id: u64, registrations: BTreeMap<(Tr, String), usize>) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.registrations = registrations;
+            self.version += 1;
+        }
     }
 
     /// Registers.
@@ -194,7 +235,7 @@ mod tests {
 
     fn hub() -> (Hub, Vec<u64>) {
         let mut hub = Hub::default();
-        let ids = (0..2).map(|_| hub.connect(mpsc::channel(WAITING).0).0).collect();
+        let ids = (0..2).map(|_| hub.connect(Broker::Kis, mpsc::channel(WAITING).0).0).collect();
         (hub, ids)
     }
 
@@ -208,7 +249,7 @@ mod tests {
         hub.disconnect(ids[0], true, Duration::from_secs(45), now);
         assert!(hub.claim(ids[1], "a", now));
         hub.disconnect(ids[1], false, Duration::from_secs(45), now);
-        let (third, _) = hub.connect(mpsc::channel(WAITING).0);
+        let (third, _) = hub.connect(Broker::Kis, mpsc::channel(WAITING).0);
         assert!(!hub.claim(third, "a", now + Duration::from_secs(44)));
         assert!(hub.claim(third, "a", now + Duration::from_secs(45)));
     }

@@ -1,9 +1,10 @@
-//! The simulated broker: settings turn into the bytes that Korea Investment & Securities sends, over REST and
-//! WebSocket, out of a seeded market or out of files of frames.
+//! The simulated brokers: settings turn into the bytes that Korea Investment & Securities and Kiwoom send, over REST
+//! and WebSocket, out of one seeded market or (KIS) out of files of frames.
 //!
 //! It formats everything itself and shares no code with what reads it: a shared mistake must not cancel out.
 //! The way of an event: `engine` draws a registration, `market` makes a trade or changes a book, `format` writes the
-//! frame and the line of the tape, `server` puts the frame on the socket and the line into `tape`.
+//! frame and the line of the tape, `server` puts the frame on the socket and the line into `tape`. What is Kiwoom's
+//! alone is in `kiwoom`; its rows wait some tens of milliseconds in `engine::outbox`.
 
 mod clock;
 mod config;
@@ -12,6 +13,7 @@ mod credentials;
 mod engine;
 mod format;
 mod hub;
+mod kiwoom;
 mod market;
 mod request;
 mod rest;

@@ -30,6 +30,12 @@ impl Market {
         Self { seed, given, index: HashMap::new(), instruments: Vec::new() }
     }
 
+    /// What decides the market.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The position of the instrument of a registration key, made on first use.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use crate::hub::Outcome;
 use crate::market::random::Random;
 use crate::state::State;
-use crate::tr::Tr;
+use crate::tr::{Broker, Tr};
 
 /// What a client's message asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Reply {
     Pong,
     /// Send this.
     Answer(String),
+    /// Say nothing.
+    Nothing,
 }
 
 /// A well-formed request.
@@ -74,7 +76,7 @@ fn decide(state: &State, id: u64, request: &Request<'_>) -> String {
             _ => logical(tr, key, "OPSP0003"),
         };
     }
-    if let Some(code) = hub.refusals.pop_front() {
+    if let Some(code) = hub.refusal(Broker::Kis) {
         return if code.starts_with("OPSP00") { logical(tr, key, &code) } else { refusal(&code) };
     }
     let Ok(instrument) = state.market().resolve(key, tr.is_us()) else { return refusal("OPSP8992") };

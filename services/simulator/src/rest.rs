@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Query, State as Shared};
+use axum::extract::{Query, Request, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
@@ -17,8 +18,9 @@ use crate::credentials::{LIFETIME, Refusal};
 use crate::format::{push_decimal, push_padded, sign};
 use crate::market::instrument::{Instrument, Row};
 use crate::market::tally::percent;
+use crate::script::RestFailure;
 use crate::state::State;
-use crate::tr::Tape;
+use crate::tr::{Broker, Tape};
 
 /// Rows of a page (clients assume 30, kis.md 10 no. 6).
 const PAGE: usize = 30;
@@ -26,12 +28,25 @@ const PAGE: usize = 30;
 const PRINTS: &str = "FHPST01060000";
 
 /// The broker's routes.
-pub fn routes() -> Router<Arc<State>> {
+pub fn routes(state: Arc<State>) -> Router<Arc<State>> {
     Router::new()
         .route("/oauth2/Approval", post(approval))
         .route("/oauth2/tokenP", post(token))
         .route("/oauth2/revokeP", post(revoke))
         .route("/uapi/domestic-stock/v1/quotations/inquire-time-itemconclusion", get(prints))
+        .layer(middleware::from_fn_with_state(state, gate))
+}
+
+/// The faults of the script.
+async fn gate(Shared(state): Shared<Arc<State>>, request: Request, next: Next) -> Response {
+    let fault = state.script().rest(Broker::Kis, Instant::now());
+    tokio::time::sleep(fault.delay).await;
+    match fault.failure {
+        None => next.run(request).await,
+        Some(RestFailure::TooMany) => Refusal::Rate.of_gateway(),
+        Some(RestFailure::Html | RestFailure::BadGateway) => StatusCode::BAD_GATEWAY.into_response(),
+        Some(RestFailure::Code(code)) => gateway_error(&code, "오류"),
+    }
 }
 
 impl Refusal {

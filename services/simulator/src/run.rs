@@ -1,4 +1,4 @@
-//! The simulator as a whole: settings turn into two listeners, an engine and a tape, and end in this order: no more
+//! The simulator as a whole: settings turn into two listeners a broker, an engine and a tape, and end in this order: no more
 //! events, sockets closed, tape on disk.
 
 use std::net::SocketAddr;
@@ -10,12 +10,14 @@ use axum::Router;
 use process::Shutdown;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::config::Settings;
 use crate::state::State;
 use crate::tape::Tape;
 use crate::tls::{self, TlsListener};
-use crate::{control, engine, rest, server};
+use crate::tr::Broker;
+use crate::{control, engine, kiwoom, rest, server};
 
 /// A simulator whose listeners are open.
 pub struct Running {
@@ -23,6 +25,8 @@ pub struct Running {
     pub rest: SocketAddr,
     /// WebSocket.
     pub websocket: SocketAddr,
+    /// Kiwoom's REST and WebSocket, when they are on.
+    pub kiwoom: Option<(SocketAddr, SocketAddr)>,
     state: Arc<State>,
     tasks: JoinSet<anyhow::Result<()>>,
 }
@@ -33,7 +37,8 @@ pub struct Running {
 /// When an address, a file or the certificate authority cannot be had.
 pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let running = start(settings, &shutdown).await?;
-    tracing::info!(rest = %running.rest, websocket = %running.websocket, "simulator ready");
+    let kiwoom = running.kiwoom;
+    tracing::info!(rest = %running.rest, websocket = %running.websocket, ?kiwoom, "simulator ready");
     running.wait(&shutdown).await
 }
 
@@ -45,7 +50,7 @@ pub async fn start(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<Ru
     let rest = bind(settings.rest_address).await?;
     let websocket = bind(settings.websocket_address).await?;
     let acceptor = if settings.tls { Some(tls::acceptor(&settings.tls_folder)?) } else { None };
-    let tape = Tape::open(settings.tape.as_deref())?;
+    let tape = Tape::open(settings.tape.as_deref(), settings.market_goes_on)?;
     // Only so that approval keys of an earlier start are unknown.
     let boot = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -54,31 +59,48 @@ pub async fn start(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<Ru
     let addresses = (rest.local_addr()?, websocket.local_addr()?);
 
     let mut tasks = JoinSet::new();
-    let routes = rest::routes().merge(control::routes()).with_state(state.clone());
-    match acceptor.clone() {
-        None => tasks.spawn(serve(rest, routes, shutdown.clone())),
-        Some(acceptor) => tasks.spawn(serve(TlsListener::new(rest, acceptor)?, routes, shutdown.clone())),
+    let routes = rest::routes(state.clone()).merge(control::routes()).with_state(state.clone());
+    tasks.spawn(serve(rest, acceptor.clone(), routes, shutdown.clone()));
+    tasks.spawn(server::run(Broker::Kis, state.clone(), websocket, acceptor.clone(), shutdown.clone()));
+    let kiwoom = match &state.settings.kiwoom.addresses {
+        None => None,
+        Some((rest, websocket)) => {
+            let (rest, websocket) = (bind(*rest).await?, bind(*websocket).await?);
+            let addresses = (rest.local_addr()?, websocket.local_addr()?);
+            let routes = kiwoom::rest::routes(state.clone());
+            tasks.spawn(serve(rest, acceptor.clone(), routes, shutdown.clone()));
+            tasks.spawn(server::run(
+                Broker::Kiwoom,
+                state.clone(),
+                websocket,
+                acceptor.clone(),
+                shutdown.clone(),
+            ));
+            Some(addresses)
+        }
     };
-    let (sockets, stop) = (state.clone(), shutdown.clone());
-    tasks.spawn(async move {
-        server::run(sockets, websocket, acceptor, stop).await;
-        Ok(())
-    });
     tasks.spawn(engine::run(state.clone(), shutdown.clone()));
-    Ok(Running { rest: addresses.0, websocket: addresses.1, state, tasks })
+    Ok(Running { rest: addresses.0, websocket: addresses.1, kiwoom, state, tasks })
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}: is it in use?"))
 }
 
-async fn serve<L>(listener: L, routes: Router, shutdown: Shutdown) -> anyhow::Result<()>
-where
-    L: axum::serve::Listener,
-    L::Addr: std::fmt::Debug,
-{
+async fn serve(
+    listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    routes: Router,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
     let stop = async move { shutdown.requested().await };
-    Ok(axum::serve(listener, routes).with_graceful_shutdown(stop).await?)
+    match acceptor {
+        None => axum::serve(listener, routes).with_graceful_shutdown(stop).await?,
+        Some(acceptor) => {
+            axum::serve(TlsListener::new(listener, acceptor)?, routes).with_graceful_shutdown(stop).await?;
+        }
+    }
+    Ok(())
 }
 
 impl Running {

@@ -2,95 +2,21 @@
 //! and connections.
 //!
 //! A fault is JSON: `{"at_event":1000,"do":"cut"}`. `at_event` counts the events sent so far; without it the fault
-//! happens at once. Faults on frames may name a `tr`, and then wait for a frame of that TR.
+//! happens at once. Faults on frames may name a `tr`, and then wait for a frame of that TR. A fault with a `broker`
+//! (`kis`, `kiwoom`) hurts that one alone; without it all sockets, all keys, the next frame or call of either.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use serde::Deserialize;
 use tokio::time::Instant;
 
-use crate::tr::Tr;
+use crate::tr::{Broker, Tr};
 
-/// One fault of a script.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fault {
-    /// Happens when so many events have been sent.
-    #[serde(default)]
-    pub at_event: u64,
-    /// What happens.
-    #[serde(rename = "do")]
-    pub kind: FaultKind,
-    /// Only frames of this TR; for `silent` only registrations of it.
-    #[serde(default)]
-    pub tr: Option<String>,
-    /// `silent`: only registrations of this key.
-    #[serde(default)]
-    pub tr_key: Option<String>,
-    /// `drop`, `duplicate`: how many events; `grow`: how many fields.
-    #[serde(default = "one")]
-    pub count: u64,
-    /// `stall`, `slow`: how long.
-    #[serde(default = "ten")]
-    pub seconds: u64,
-    /// `slow`: events a second meanwhile.
-    #[serde(default = "one")]
-    pub rate: u64,
-    /// `refuse`: the msg_cd of the answer.
-    #[serde(default)]
-    pub code: Option<String>,
-    /// `garbage`, `null`: which field of the first record; 2 is the Korean price, 11 the US one.
-    #[serde(default)]
-    pub field: Option<usize>,
-    /// `garbage`: the text that takes the field's place.
-    #[serde(default)]
-    pub text: Option<String>,
-}
+pub use self::fault::{Fault, FaultKind};
+pub use self::rest::{RestFailure, RestFault};
 
-fn one() -> u64 {
-    1
-}
-
-fn ten() -> u64 {
-    10
-}
-
-/// What a fault does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultKind {
-    /// All sockets end without a close frame.
-    Cut,
-    /// All sockets are reset: what the receiver has not read yet is gone.
-    Reset,
-    /// All sockets stay open and silent for `seconds`, PINGPONG included.
-    Stall,
-    /// The next `count` events happen but are not sent.
-    Drop,
-    /// The next frame with at least one of `count` events is sent twice.
-    Duplicate,
-    /// The next frame loses the second half of its payload.
-    Truncate,
-    /// From now on every record has `count` more fields.
-    Grow,
-    /// The next frame says one record more than it has.
-    WrongCount,
-    /// The next frame has a text where its first record has a number.
-    Garbage,
-    /// As garbage with the text `(null)`.
-    Null,
-    /// The next subscription is refused with `code`.
-    Refuse,
-    /// Registrations are acknowledged and deliver nothing.
-    Silent,
-    /// All approval keys so far are forgotten.
-    DeadKey,
-    /// `rate` events a second for `seconds`.
-    Slow,
-    /// Ends grow, silent, slow, and whatever has not happened yet.
-    Clear,
-}
+mod fault;
+mod rest;
 
 /// What happens to one frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +25,8 @@ pub enum FrameFault {
     Drop,
     /// Sent twice.
     Duplicate,
+    /// Sent after the next one.
+    Reorder,
     /// Half the payload.
     Truncate,
     /// One record too many in the count.
@@ -114,9 +42,13 @@ pub enum LinkFault {
     Cut(bool),
     /// Silence.
     Stall(Duration),
-    /// The next subscription is refused with this code.
-    Refuse(String),
-    /// Forget the approval keys.
+    /// Death with an open socket.
+    Mute(Duration),
+    /// Sessions end as if another had logged in.
+    Kick,
+    /// The next subscription is refused with this code, or the broker's own.
+    Refuse(Option<String>),
+    /// Forget the keys.
     DeadKey,
 }
 
@@ -125,8 +57,9 @@ pub enum LinkFault {
 pub struct Script {
     waiting: Vec<Fault>,
     frame: VecDeque<Fault>,
-    grow: Vec<(Option<String>, u64)>,
-    silent: Vec<(Option<String>, Option<String>)>,
+    grow: Vec<Fault>,
+    silent: Vec<Fault>,
+    rest: rest::Rest,
     slow: Option<(u64, Instant)>,
     /// Raised when `silent` changes: the plan of registrations must be made again.
     pub version: u64,
@@ -144,8 +77,9 @@ impl Script {
         self.waiting.is_empty() && self.frame.is_empty() && self.grow.is_empty()
     }
 
-    /// Starts the faults that are due after `sent` events; those on links are handed back.
-    pub fn due(&mut self, sent: u64, now: Instant) -> Vec<LinkFault> {
+    /// Starts the faults that are due after `sent` events; those on links are handed back, with the broker that they
+    /// are meant for.
+    pub fn due(&mut self, sent: u64, now: Instant) -> Vec<(LinkFault, Option<Broker>)> {
         let mut links = Vec::new();
         if self.waiting.is_empty() {
             return links;
@@ -153,22 +87,35 @@ impl Script {
         let (due, later): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|fault| fault.at_event <= sent);
         self.waiting = later;
         for fault in due {
+            let seconds = Duration::from_secs(fault.seconds);
+            let mut link = |it: LinkFault| links.push((it, fault.broker));
             match fault.kind {
-                FaultKind::Cut => links.push(LinkFault::Cut(false)),
-                FaultKind::Reset => links.push(LinkFault::Cut(true)),
-                FaultKind::Stall => links.push(LinkFault::Stall(Duration::from_secs(fault.seconds))),
-                FaultKind::Refuse => {
-                    links.push(LinkFault::Refuse(fault.code.unwrap_or_else(|| "OPSP0007".to_owned())));
-                }
-                FaultKind::DeadKey => links.push(LinkFault::DeadKey),
-                FaultKind::Grow => self.grow.push((fault.tr, fault.count)),
+                FaultKind::Cut => link(LinkFault::Cut(false)),
+                FaultKind::Reset => link(LinkFault::Cut(true)),
+                FaultKind::Stall => link(LinkFault::Stall(seconds)),
+                FaultKind::Mute => link(LinkFault::Mute(seconds)),
+                FaultKind::Kick => link(LinkFault::Kick),
+                FaultKind::Refuse => link(LinkFault::Refuse(fault.code)),
+                FaultKind::DeadKey => link(LinkFault::DeadKey),
+                FaultKind::Grow => self.grow.push(fault),
                 FaultKind::Silent => {
-                    self.silent.push((fault.tr, fault.tr_key));
+                    self.silent.push(fault);
                     self.version += 1;
                 }
-                FaultKind::Slow => self.slow = Some((fault.rate, now + Duration::from_secs(fault.seconds))),
+                FaultKind::Slow => self.slow = Some((fault.rate, now + seconds)),
                 FaultKind::Clear => *self = Self { version: self.version + 1, ..Self::default() },
-                _ => self.frame.push_back(fault),
+                FaultKind::TooMany
+                | FaultKind::Html
+                | FaultKind::BadGateway
+                | FaultKind::RestError
+                | FaultKind::SlowAnswers => self.rest.add(fault, now),
+                FaultKind::Drop
+                | FaultKind::Duplicate
+                | FaultKind::Reorder
+                | FaultKind::Truncate
+                | FaultKind::WrongCount
+                | FaultKind::Garbage
+                | FaultKind::Null => self.frame.push_back(fault),
             }
         }
         links
@@ -182,12 +129,12 @@ impl Script {
 
     /// What happens to the next frame, of `tr` with `records` events.
     pub fn take(&mut self, tr: Tr, records: u64) -> Option<FrameFault> {
-        let position =
-            self.frame.iter().position(|f| f.tr.as_deref().is_none_or(|named| named == tr.code()))?;
+        let position = self.frame.iter().position(|fault| fault.is_for(tr))?;
         let fault = self.frame.get_mut(position)?;
         let action = match fault.kind {
             FaultKind::Drop => FrameFault::Drop,
             FaultKind::Duplicate => FrameFault::Duplicate,
+            FaultKind::Reorder => FrameFault::Reorder,
             FaultKind::Truncate => FrameFault::Truncate,
             FaultKind::WrongCount => FrameFault::WrongCount,
             FaultKind::Null => FrameFault::Garbage(fault.field, "(null)".to_owned()),
@@ -204,18 +151,19 @@ impl Script {
     /// How many fields records of `tr` have grown.
     #[must_use]
     pub fn grown(&self, tr: Tr) -> u64 {
-        let ours =
-            self.grow.iter().filter(|(named, _)| named.as_deref().is_none_or(|named| named == tr.code()));
-        ours.map(|(_, count)| *count).sum()
+        self.grow.iter().filter(|fault| fault.is_for(tr)).map(|fault| fault.count).sum()
     }
 
     /// Whether a registration delivers nothing.
     #[must_use]
     pub fn is_silent(&self, tr: Tr, tr_key: &str) -> bool {
-        self.silent.iter().any(|(named, key)| {
-            named.as_deref().is_none_or(|named| named == tr.code())
-                && key.as_deref().is_none_or(|key| key == tr_key)
-        })
+        let mut silent = self.silent.iter();
+        silent.any(|fault| fault.is_for(tr) && fault.tr_key.as_deref().is_none_or(|key| key == tr_key))
+    }
+
+    /// What happens to the next REST call of a broker.
+    pub fn rest(&mut self, broker: Broker, now: Instant) -> RestFault {
+        self.rest.take(broker, now)
     }
 
     /// The rate at `now` in place of `rate`.
@@ -241,7 +189,7 @@ pub fn mangle(frame: &str, fault: &FrameFault, price_field: usize) -> String {
         return frame.to_owned();
     };
     match fault {
-        FrameFault::Drop | FrameFault::Duplicate => frame.to_owned(),
+        FrameFault::Drop | FrameFault::Duplicate | FrameFault::Reorder => frame.to_owned(),
         FrameFault::Truncate => {
             format!("{flag}|{tr}|{count}|{}", payload.get(..payload.len() / 2).unwrap_or(""))
         }
@@ -279,8 +227,18 @@ mod tests {
         assert_eq!(script.take(Tr::KrxTrade, 2), Some(FrameFault::Drop));
         assert_eq!(script.take(Tr::KrxTrade, 2), None);
         assert_eq!((script.grown(Tr::KrxBook), script.grown(Tr::KrxTrade)), (1, 0));
-        assert_eq!(script.due(10, Instant::now()), [LinkFault::Cut(false)]);
+        assert_eq!(script.due(10, Instant::now()), [(LinkFault::Cut(false), None)]);
         assert_eq!(script.due(11, Instant::now()), []);
+    }
+
+    #[tokio::test]
+    async fn a_named_broker_is_hurt_alone() {
+        let mut script =
+            script(r#"[{"do":"drop","broker":"kiwoom"},{"do":"grow","broker":"kis"},{"do":"kick"}]"#);
+        assert_eq!(script.due(0, Instant::now()), [(LinkFault::Kick, None)]);
+        assert_eq!(script.take(Tr::KrxTrade, 1), None);
+        assert_eq!(script.take(Tr::KiwoomNxtTrade, 1), Some(FrameFault::Drop));
+        assert_eq!((script.grown(Tr::KrxTrade), script.grown(Tr::KiwoomTrade)), (1, 0));
     }
 
     #[tokio::test]

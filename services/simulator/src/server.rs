@@ -1,54 +1,42 @@
-//! The WebSocket side: one task a socket turns requests into answers and batches into frames, sends PINGPONGs and
-//! ends the way the script or the client wants.
+//! The WebSocket side of both brokers: one task a socket turns requests into answers and batches into frames, sends
+//! PINGPONGs (Kiwoom: PINGs) and ends the way the script or the client wants.
+
+mod accept;
+mod handshake;
+mod written;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use process::Shutdown;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, interval_at, timeout, timeout_at};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
-use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
 use crate::clock::Clock;
 use crate::hub::{Batch, Figures, Item, WAITING};
+use crate::kiwoom::session::{self, Session};
 use crate::request::{self, Reply};
 use crate::state::State;
+use crate::tr::Broker;
 
-/// Sockets at once: far above what a test opens, far below what a leak would.
-const SOCKETS: usize = 64;
+use self::accept::Socket;
+pub use self::accept::run;
+pub use self::written::unwritten;
+
 /// A client that does not finish its handshake in this time is dropped.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// A client that does not answer a close frame in this time is dropped.
+const PARTING: Duration = Duration::from_secs(2);
 /// Requests are short; a longer message is no request.
 const MESSAGE: usize = 64 * 1024;
 /// Bytes written to the socket at once.
 const WRITE: usize = 128 * 1024;
-
-/// A socket, plain or encrypted.
-pub trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// The TCP stream below.
-    fn tcp(&self) -> &TcpStream;
-}
-
-impl Socket for TcpStream {
-    fn tcp(&self) -> &TcpStream {
-        self
-    }
-}
-
-impl Socket for TlsStream<TcpStream> {
-    fn tcp(&self) -> &TcpStream {
-        self.get_ref().0
-    }
-}
 
 /// How a socket ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,61 +49,19 @@ enum End {
     Unanswered,
     /// By script; `true` = reset.
     Cut(bool),
+    /// Another session of the same key has begun, or the script says so.
+    Kicked,
     /// This process stops.
     Stopping,
 }
 
-/// Accepts sockets until the stop is asked for, then waits until they have ended.
-pub async fn run(state: Arc<State>, listener: TcpListener, tls: Option<TlsAcceptor>, shutdown: Shutdown) {
-    let places = Arc::new(Semaphore::new(SOCKETS));
-    let mut tasks = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            () = shutdown.requested() => break,
-            accepted = listener.accept() => accepted,
-        };
-        while tasks.try_join_next().is_some() {}
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "socket not accepted");
-                continue;
-            }
-        };
-        let Ok(place) = places.clone().try_acquire_owned() else {
-            tracing::warn!(%peer, SOCKETS, "too many sockets, dropped");
-            continue;
-        };
-        let (state, tls, shutdown) = (state.clone(), tls.clone(), shutdown.clone());
-        tasks.spawn(async move {
-            let _place = place;
-            let handshake = Instant::now() + HANDSHAKE;
-            match tls {
-                None => serve(state, stream, handshake, shutdown).await,
-                Some(tls) => match timeout_at(handshake, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => serve(state, stream, handshake, shutdown).await,
-                    Ok(Err(error)) => tracing::warn!(%peer, %error, "tls handshake failed"),
-                    Err(_) => tracing::warn!(%peer, "tls handshake took too long"),
-                },
-            }
-        });
-    }
-    while tasks.join_next().await.is_some() {}
-}
-
-/// `/tryitout`, `/tryitout/<TR>`, or no path at all (kis.md 1.1).
-#[allow(clippy::result_large_err, reason = "the type is the library's")]
-fn check_path(request: &Request, response: Response) -> Result<Response, ErrorResponse> {
-    let path = request.uri().path();
-    if path.is_empty() || path == "/" || path == "/tryitout" || path.starts_with("/tryitout/") {
-        return Ok(response);
-    }
-    let mut refused = ErrorResponse::new(None);
-    *refused.status_mut() = tokio_tungstenite::tungstenite::http::StatusCode::NOT_FOUND;
-    Err(refused)
-}
-
-async fn serve<S: Socket>(state: Arc<State>, stream: S, handshake: Instant, shutdown: Shutdown) {
+async fn serve<S: Socket>(
+    broker: Broker,
+    state: Arc<State>,
+    stream: S,
+    handshake: Instant,
+    shutdown: Shutdown,
+) {
     // Nagle would hold back the last frame of a slice.
     if let Err(error) = stream.tcp().set_nodelay(true) {
         tracing::warn!(%error, "socket option not set");
@@ -124,29 +70,36 @@ async fn serve<S: Socket>(state: Arc<State>, stream: S, handshake: Instant, shut
         .max_message_size(Some(MESSAGE))
         .write_buffer_size(WRITE)
         .max_write_buffer_size(8 * WRITE);
-    let accept = accept_hdr_async_with_config(stream, check_path, Some(config));
+    let check = handshake::Check { broker, blocked_agents: &state.settings.kiwoom.blocked_agents };
+    let accept = accept_hdr_async_with_config(stream, check, Some(config));
     let ws = match timeout_at(handshake, accept).await {
         Ok(Ok(ws)) => ws,
         Ok(Err(error)) => return tracing::warn!(%error, "websocket handshake failed"),
         Err(_) => return tracing::warn!("websocket handshake took too long"),
     };
     let (sender, items) = mpsc::channel(WAITING);
-    let (id, figures) = state.hub().connect(sender);
-    tracing::info!(connection = id, "socket open");
-    let link = Link { state: state.clone(), id, ws, items, figures, unanswered: None };
+    let (id, figures) = state.hub().connect(broker, sender);
+    tracing::info!(connection = id, ?broker, "socket open");
+    let (session, state) = (Session::default(), state.clone());
+    let link = Link { broker, state, id, ws, items, figures, session, unanswered: None, muted: None };
     let end = link.run(shutdown).await;
     tracing::info!(connection = id, ?end, "socket ended");
 }
 
 /// An open socket.
 struct Link<S> {
+    broker: Broker,
     state: Arc<State>,
     id: u64,
     ws: WebSocketStream<S>,
     items: mpsc::Receiver<Item>,
     figures: Arc<Figures>,
+    /// What a Kiwoom client has said.
+    session: Session,
     /// When the oldest unanswered PINGPONG was sent.
     unanswered: Option<Instant>,
+    /// Until when the socket is dead by script.
+    muted: Option<Instant>,
 }
 
 impl<S: Socket> Link<S> {
@@ -160,7 +113,8 @@ impl<S: Socket> Link<S> {
     }
 
     async fn work(&mut self, mut clock: Clock, shutdown: Shutdown) -> End {
-        let period = self.state.settings.ping;
+        let settings = &self.state.settings;
+        let period = if self.broker == Broker::Kis { settings.ping } else { settings.kiwoom.ping };
         let mut pings = interval_at(Instant::now() + period, period);
         loop {
             let deadline = self.deadline();
@@ -179,14 +133,31 @@ impl<S: Socket> Link<S> {
 
     /// When the socket is cut if nothing is answered and nothing can be written until then.
     fn deadline(&self) -> Instant {
-        self.unanswered.unwrap_or_else(Instant::now) + self.state.settings.pong_limit
+        let settings = &self.state.settings;
+        let limit = if self.broker == Broker::Kis { settings.pong_limit } else { settings.kiwoom.pong_limit };
+        self.unanswered.unwrap_or_else(Instant::now) + limit
+    }
+
+    /// Whether the socket is dead at this moment.
+    fn is_muted(&mut self) -> bool {
+        self.muted = self.muted.filter(|until| Instant::now() < *until);
+        self.muted.is_some()
+    }
+
+    fn reply(&mut self, text: &str) -> Reply {
+        match self.broker {
+            Broker::Kis => request::answer(&self.state, self.id, text),
+            Broker::Kiwoom => self.session.answer(&self.state, self.id, text, Instant::now()),
+        }
     }
 
     async fn read(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
         match message {
-            Some(Ok(Message::Text(text))) => match request::answer(&self.state, self.id, text.as_str()) {
+            Some(Ok(Message::Text(_))) if self.is_muted() => {}
+            Some(Ok(Message::Text(text))) => match self.reply(text.as_str()) {
                 Reply::Pong => self.unanswered = None,
                 Reply::Answer(answer) => self.send(answer).await?,
+                Reply::Nothing => {}
             },
             // The other two forms of the answer that the broker tolerates (kis.md 2.4).
             Some(Ok(Message::Pong(payload) | Message::Ping(payload))) => {
@@ -210,7 +181,20 @@ impl<S: Socket> Link<S> {
 
     async fn execute(&mut self, item: Item) -> Result<(), End> {
         match item {
+            Item::Batch(batch) if self.is_muted() => {
+                self.account(batch, 0).await;
+                Ok(())
+            }
             Item::Batch(batch) => self.write(batch).await,
+            Item::Kick => {
+                self.send(session::KICKED.to_owned()).await?;
+                Err(End::Kicked)
+            }
+            Item::Mute(time) => {
+                self.muted = Some(Instant::now() + time);
+                self.unanswered = None;
+                Ok(())
+            }
             Item::Cut(reset) => Err(End::Cut(reset)),
             Item::Stall(time) => {
                 // Silence in both directions: nothing is written, and nothing is read that would be answered.
@@ -222,8 +206,14 @@ impl<S: Socket> Link<S> {
     }
 
     async fn ping(&mut self, clock: &mut Clock) -> Result<(), End> {
-        let now = clock.now().korea;
+        if self.is_muted() {
+            return Ok(());
+        }
         self.unanswered.get_or_insert_with(Instant::now);
+        if self.broker == Broker::Kiwoom {
+            return self.send(session::PING.to_owned()).await;
+        }
+        let now = clock.now().korea;
         let (date, time) = (now.date, now.time);
         self.send(format!(r#"{{"header":{{"tr_id":"PINGPONG","datetime":"{date:08}{time:06}"}}}}"#)).await
     }
@@ -256,21 +246,6 @@ impl<S: Socket> Link<S> {
         }
     }
 
-    /// Counts the first `written` frames of a batch as sent, the others as unwritten.
-    async fn account(&self, mut batch: Batch, written: usize) {
-        let (sent, left) = batch.frames.split_at(written);
-        let rest = batch.lines.split_off(sent.last().map_or(0, |frame| frame.lines_end));
-        for frame in sent {
-            self.state.count(frame.tr, frame.events);
-        }
-        let (sent, left) = (records(sent), records(left));
-        self.state.tape.lines(batch.lines).await;
-        self.state.tape.faults(unwritten(&rest)).await;
-        // Last: whoever sees the figures agree finds the lines on their way to the file.
-        self.figures.written.fetch_add(sent, std::sync::atomic::Ordering::AcqRel);
-        self.figures.unwritten.fetch_add(left, std::sync::atomic::Ordering::AcqRel);
-    }
-
     /// Takes leave of the hub and of the client.
     async fn finish(mut self, end: End) {
         let clean = matches!(end, End::Closed | End::Stopping);
@@ -282,6 +257,7 @@ impl<S: Socket> Link<S> {
             }
         }
         match end {
+            End::Kicked => self.part("Bye").await,
             // The library has queued the answer to the close frame. It may fail, the client is gone then.
             End::Closed => _ = timeout(HANDSHAKE, self.ws.flush()).await,
             End::Stopping => _ = timeout(HANDSHAKE, self.ws.close(None)).await,
@@ -290,17 +266,25 @@ impl<S: Socket> Link<S> {
                     tracing::warn!(%error, "socket option not set");
                 }
             }
+            End::Unanswered if self.broker == Broker::Kiwoom => self.part("").await,
             End::Lost | End::Unanswered | End::Cut(false) => {}
         }
     }
-}
-
-fn records(frames: &[crate::hub::Frame]) -> u64 {
-    frames.iter().map(|frame| frame.records).sum()
-}
-
-/// Tape lines with the reason that nobody got them.
-#[must_use]
-pub fn unwritten(lines: &str) -> String {
-    lines.replace(",\"connections\":", ",\"reason\":\"unwritten\",\"connections\":")
+    /// Closes, and reads until the client has closed too: an end with unread bytes would be a reset, which can
+    /// overtake the close frame.
+    async fn part(&mut self, reason: &'static str) {
+        let close = CloseFrame { code: CloseCode::Normal, reason: reason.into() };
+        let parting = async {
+            self.ws.close(Some(close)).await?;
+            while let Some(message) = self.ws.next().await {
+                message?;
+            }
+            Ok::<(), Error>(())
+        };
+        match timeout(PARTING, parting).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "closing failed"),
+            Err(_) => tracing::debug!("client did not close"),
+        }
+    }
 }

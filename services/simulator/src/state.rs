@@ -8,16 +8,18 @@ use tokio::time::Instant;
 use crate::config::Settings;
 use crate::credentials::Credentials;
 use crate::hub::{Hub, Item};
+use crate::kiwoom::tokens::Tokens;
 use crate::market::Market;
 use crate::script::{LinkFault, Script};
 use crate::tape::Tape;
-use crate::tr::{COUNT, Tr};
+use crate::tr::{Broker, COUNT, Tr};
 
 /// Everything the parts share. Locks are held for bookkeeping only, never across an await.
 pub struct State {
     /// The settings.
     pub settings: Settings,
     credentials: Mutex<Credentials>,
+    tokens: Mutex<Tokens>,
     hub: Mutex<Hub>,
     market: Mutex<Market>,
     script: Mutex<Script>,
@@ -43,6 +45,7 @@ impl State {
         script.add(settings.faults.clone());
         Self {
             credentials: Mutex::new(Credentials::new(&settings.keys, settings.requests_per_second, boot)),
+            tokens: Mutex::new(Tokens::new(&settings.kiwoom, boot)),
             hub: Mutex::new(Hub::default()),
             market: Mutex::new(Market::new(settings.seed, settings.symbols.clone())),
             script: Mutex::new(script),
@@ -56,7 +59,12 @@ impl State {
         }
     }
 
-    /// The keys.
+    /// Kiwoom's keys and tokens.
+    pub fn tokens(&self) -> MutexGuard<'_, Tokens> {
+        lock(&self.tokens)
+    }
+
+    /// KIS's keys.
     pub fn credentials(&self) -> MutexGuard<'_, Credentials> {
         lock(&self.credentials)
     }
@@ -79,19 +87,42 @@ impl State {
     /// Lets the faults happen that are due.
     pub fn apply_faults(&self) {
         let due = self.script().due(self.made.load(Ordering::Relaxed), Instant::now());
-        for fault in due {
-            tracing::info!(?fault, "fault by script");
+        for (fault, broker) in due {
+            tracing::info!(?fault, ?broker, "fault by script");
             match fault {
-                LinkFault::Cut(reset) => self.tell_all(|| Item::Cut(reset)),
-                LinkFault::Stall(time) => self.tell_all(|| Item::Stall(time)),
-                LinkFault::Refuse(code) => self.hub().refusals.push_back(code),
-                LinkFault::DeadKey => self.credentials().forget_approvals(),
+                LinkFault::Cut(reset) => self.tell(broker, || Item::Cut(reset)),
+                LinkFault::Stall(time) => self.tell(broker, || Item::Stall(time)),
+                LinkFault::Mute(time) => self.tell(broker, || Item::Mute(time)),
+                LinkFault::Kick if broker != Some(Broker::Kis) => {
+                    self.tell(Some(Broker::Kiwoom), || Item::Kick);
+                }
+                LinkFault::Kick => tracing::warn!("fault not done, kis ends no session in favour of another"),
+                LinkFault::Refuse(code) => self.refuse(broker.unwrap_or(Broker::Kis), code),
+                LinkFault::DeadKey => {
+                    if broker != Some(Broker::Kiwoom) {
+                        self.credentials().forget_approvals();
+                    }
+                    if broker != Some(Broker::Kis) {
+                        self.tokens().forget();
+                    }
+                }
             }
         }
     }
 
-    fn tell_all(&self, item: impl Fn() -> Item) {
+    fn refuse(&self, broker: Broker, code: Option<String>) {
+        let own = match broker {
+            Broker::Kis => "OPSP0007",
+            Broker::Kiwoom => "105110",
+        };
+        self.hub().refusals.push_back((broker, code.unwrap_or_else(|| own.to_owned())));
+    }
+
+    fn tell(&self, broker: Option<Broker>, item: impl Fn() -> Item) {
         for (id, connection) in &self.hub().connections {
+            if broker.is_some_and(|named| named != connection.broker) {
+                continue;
+            }
             if connection.sender.try_send(item()).is_err() {
                 tracing::warn!(connection = id, "fault not delivered, its queue is full");
             }

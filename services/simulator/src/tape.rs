@@ -8,6 +8,7 @@
 //! `{"kind":"order_book",` the same six, `"exchange_ns":…,"asks":[["70100",12],…],"bids":[["70000",3],…],`
 //! `"total_ask_quantity":…,"total_bid_quantity":…,"cumulative_volume":…,"connections":[1]}`.
 //!
+//! - `source` is `kis` or `kiwoom`. Kiwoom's `cumulative_value` is whole million won in won, as it sends no more.
 //! - `market` is `kr` or `us`; `tape` is `krx`, `nxt`, `all` (both), `us`, or `day` (the US market of the Korean
 //!   daytime); `symbol` is bare (`AAPL`, `BRK/B`).
 //! - Prices are decimal text without trailing zeros, best level first; levels without a price are left out.
@@ -16,13 +17,16 @@
 //!   not tell it. `cumulative_value` is whole won or truncated whole dollars. `cumulative_volume` of a US book is
 //!   `null`.
 //! - `connections` are the simulator's numbers of the sockets that it was written to (1, 2, … by time of accept). An
-//!   event that went to several sockets is one line. Lines of one connection stand in the order of its frames.
+//!   event that went to several sockets is one line (Kiwoom: one each). Lines of one connection stand in the order of its frames.
 //! - In replay of frame files a line is `{"kind":"frame","text":"0|H0STCNT0|…","connections":[1]}`.
 //!
 //! Beside it `<tape>.faults` keeps what must not be in the archive, or came in another way, with a `reason`: `drop`,
 //! `truncate`, `wrong_count`, `garbage` (the record was spoilt, its neighbours in the frame are in the tape),
 //! `unwritten` (the socket died first), `slow_reader` (`connections` had no room while another got it), and
 //! `duplicate` (in the tape as well, and sent a second time).
+//!
+//! With `market_goes_on` a third file, `<tape>.market`, has every trade that happened, heard or not: a line as a trade
+//! of the tape, of source `kis` and without `connections`, for each tape that counts it. It is what recovery must give.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -36,6 +40,7 @@ const WAITING: usize = 256;
 enum Command {
     Lines(String),
     Faults(String),
+    Market(String),
     Flush(oneshot::Sender<()>),
 }
 
@@ -46,22 +51,24 @@ pub struct Tape {
 }
 
 impl Tape {
-    /// Creates the two files and the thread that writes them.
+    /// Creates the files, with the market's when it is wanted, and the thread that writes them.
     ///
     /// # Errors
     /// When a file cannot be created.
-    pub fn open(path: Option<&Path>) -> anyhow::Result<Self> {
+    pub fn open(path: Option<&Path>, with_market: bool) -> anyhow::Result<Self> {
         let Some(path) = path else { return Ok(Self { sender: None }) };
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let mut faults = path.as_os_str().to_owned();
-        faults.push(".faults");
-        let files = (create(path)?, create(&PathBuf::from(faults))?);
+        let beside = |end: &str| {
+            let mut path = path.as_os_str().to_owned();
+            path.push(end);
+            PathBuf::from(path)
+        };
+        let market = if with_market { Some(create(&beside(".market"))?) } else { None };
+        let files = Files { lines: create(path)?, faults: create(&beside(".faults"))?, market };
         let (sender, receiver) = mpsc::channel(WAITING);
-        std::thread::Builder::new()
-            .name("tape".to_owned())
-            .spawn(move || write(receiver, files.0, files.1))?;
+        std::thread::Builder::new().name("tape".to_owned()).spawn(move || write(receiver, files))?;
         Ok(Self { sender: Some(sender) })
     }
 
@@ -79,6 +86,11 @@ impl Tape {
     /// Keeps lines of events with a reason.
     pub async fn faults(&self, lines: String) {
         self.send(lines, Command::Faults).await;
+    }
+
+    /// Keeps lines of trades that happened.
+    pub async fn market(&self, lines: String) {
+        self.send(lines, Command::Market).await;
     }
 
     async fn send(&self, lines: String, command: fn(String) -> Command) {
@@ -99,6 +111,21 @@ impl Tape {
     }
 }
 
+/// The open files.
+struct Files {
+    lines: BufWriter<File>,
+    faults: BufWriter<File>,
+    market: Option<BufWriter<File>>,
+}
+
+impl Files {
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.lines.flush()?;
+        self.faults.flush()?;
+        self.market.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
 fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
     let file =
         File::create(path).map_err(|e| anyhow::anyhow!("cannot create tape {}: {e}", path.display()))?;
@@ -106,17 +133,22 @@ fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
 }
 
 /// Writes until the last sender is gone; flushes whenever nothing waits, so the file is never a second behind.
-fn write(mut receiver: mpsc::Receiver<Command>, mut lines: BufWriter<File>, mut faults: BufWriter<File>) {
+fn write(mut receiver: mpsc::Receiver<Command>, mut files: Files) {
     while let Some(command) = receiver.blocking_recv() {
         let mut result = Ok(());
         let mut waiting = None;
         match command {
-            Command::Lines(text) => result = lines.write_all(text.as_bytes()),
-            Command::Faults(text) => result = faults.write_all(text.as_bytes()),
+            Command::Lines(text) => result = files.lines.write_all(text.as_bytes()),
+            Command::Faults(text) => result = files.faults.write_all(text.as_bytes()),
+            Command::Market(text) => {
+                if let Some(market) = &mut files.market {
+                    result = market.write_all(text.as_bytes());
+                }
+            }
             Command::Flush(done) => waiting = Some(done),
         }
         if waiting.is_some() || receiver.is_empty() {
-            result = result.and_then(|()| lines.flush()).and_then(|()| faults.flush());
+            result = result.and_then(|()| files.flush());
         }
         if let Err(error) = result {
             tracing::error!(%error, "tape cannot be written");
@@ -137,7 +169,7 @@ mod tests {
     async fn lines_and_faults_are_in_the_files_after_a_flush() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("deep/tape.jsonl");
-        let tape = Tape::open(Some(&path)).expect("tape");
+        let tape = Tape::open(Some(&path), false).expect("tape");
         tape.lines("{\"a\":1}\n".to_owned()).await;
         tape.faults("{\"b\":2}\n".to_owned()).await;
         tape.flush().await;

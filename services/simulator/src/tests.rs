@@ -2,6 +2,7 @@
 
 mod data;
 mod faults;
+mod kiwoom;
 mod protocol;
 mod rest;
 mod support;

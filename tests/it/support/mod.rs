@@ -11,8 +11,8 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 /// What a killed archiver held comes again only when its `ack_wait` of 60 s is over.
 const CATCH_UP_LIMIT: Duration = Duration::from_secs(150);
 
-const USERS: [&str; 7] =
-    ["KIS_SERVICE", "US_SERVICE", "KIWOOM_SERVICE", "ARCHIVER", "GATEWAY", "SISE", "OBSERVER"];
+const USERS: [&str; 8] =
+    ["KIS_SERVICE", "US_SERVICE", "KIWOOM_SERVICE", "ARCHIVER", "GAP_FINDER", "GATEWAY", "SISE", "OBSERVER"];
 
 /// The root of the repository.
 pub fn root() -> &'static Path {
@@ -64,6 +64,7 @@ impl Stack {
         let folder = tempfile::tempdir().expect("folder");
         let (nats_port, monitor_port, clickhouse_port) = (free_port(), free_port(), free_port());
         let (rest_port, websocket_port) = (free_port(), free_port());
+        let (kiwoom_rest_port, kiwoom_websocket_port) = (free_port(), free_port());
         let path = |name: &str| folder.path().join(name).display().to_string();
         let (http, ws) = if tls { ("https", "wss") } else { ("http", "ws") };
         let mut environment = BTreeMap::new();
@@ -96,8 +97,20 @@ impl Stack {
         set("KIS__TOKEN_FOLDER", path(""));
         set("KIS__DATA_EXPECTED", "always".to_owned());
         set("KIS__RECONNECT_FIRST_MS", "100".to_owned());
+        set("SIMULATOR__KIWOOM_REST_ADDRESS", format!("127.0.0.1:{kiwoom_rest_port}"));
+        set("SIMULATOR__KIWOOM_WEBSOCKET_ADDRESS", format!("127.0.0.1:{kiwoom_websocket_port}"));
+        for part in ["KEY", "SECRET"] {
+            set(&format!("SIMULATOR__KIWOOM_KEYS__MAIN__APP_{part}"), format!("simulated-kiwoom-{part}"));
+            set(&format!("KIWOOM__KEYS__MAIN__APP_{part}"), format!("simulated-kiwoom-{part}"));
+        }
+        set("KIWOOM__REST_URL", format!("{http}://127.0.0.1:{kiwoom_rest_port}"));
+        set("KIWOOM__WS_URL", format!("{ws}://127.0.0.1:{kiwoom_websocket_port}/api/dostk/websocket"));
+        set("KIWOOM__TOKEN_FOLDER", path(""));
+        set("KIWOOM__DATA_EXPECTED", "always".to_owned());
+        set("KIWOOM__RECONNECT_FIRST_MS", "100".to_owned());
         if tls {
             set("KIS__CA_FILE", path("tls/ca.pem"));
+            set("KIWOOM__CA_FILE", path("tls/ca.pem"));
         }
         environment.insert("SISE_NATS_STORE_DIR".to_owned(), path("nats"));
         environment.insert("SISE_NATS_MAX_FILE_STORE".to_owned(), "48GB".to_owned());
@@ -138,6 +151,17 @@ impl Stack {
     pub fn start(&mut self, name: &'static str) {
         let command = self.command(name);
         self.spawn(name, command);
+    }
+
+    /// A client of the bus as user `sise`, who may look at everything.
+    pub async fn bus(&self) -> bus::Client {
+        let passwords = [("sise".to_owned(), "p-SISE".to_owned())];
+        let settings = bus::connect::NatsSettings {
+            url: format!("nats://127.0.0.1:{}", self.nats_port),
+            passwords: passwords.into_iter().map(|(user, word)| (user, bus::Password::new(word))).collect(),
+            ..bus::connect::NatsSettings::default()
+        };
+        bus::connect(&settings, "sise").await.expect("bus")
     }
 
     /// `kill -9`.
@@ -204,6 +228,14 @@ impl Stack {
         self.control("status", None).await["events"].as_u64().expect("events")
     }
 
+    /// Events of one broker on the tape, each as often as it was sent; complete after `stop`.
+    pub fn sent_by(&self, source: &str) -> u64 {
+        let tape = std::fs::read_to_string(self.folder.path().join("tape.jsonl")).expect("tape");
+        let events = tape.lines().map(|line| serde_json::from_str(line).expect("line"));
+        let own = events.filter(|event: &serde_json::Value| event["source"] == source);
+        own.map(|event| event["connections"].as_array().map_or(0, Vec::len) as u64).sum()
+    }
+
     /// One number from ClickHouse.
     pub async fn number(&self, sql: &str) -> u64 {
         let url = format!("http://127.0.0.1:{}/?database=sise_test", self.clickhouse_port);
@@ -222,9 +254,16 @@ impl Stack {
         self.control("stop", None).await;
         let sent = self.sent().await;
         within(CATCH_UP_LIMIT, "the archive has caught up", async || self.archived().await >= sent).await;
+        self.compare_with(&[])
+    }
+
+    /// Compares the archive as it is with the tape; `arguments` are more ones of `compare.py`.
+    pub fn compare_with(&self, arguments: &[&str]) -> String {
         let output = Command::new("python3")
             .current_dir(root())
-            .args(["scripts/lib/compare.py", "--name", "test", "--database", "sise_test", "--url"])
+            .args(["scripts/lib/compare.py", "--name", "test"])
+            .args(arguments)
+            .args(["--database", "sise_test", "--url"])
             .arg(format!("http://127.0.0.1:{}", self.clickhouse_port))
             .arg("--tape")
             .arg(self.folder.path().join("tape.jsonl"))

@@ -1,31 +1,33 @@
 //! Drawn entries turn into market events, frames and tape lines, with the faults of the script.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use self::road::Road;
 use super::Lines;
-use super::plan::{Plan, suffix};
+use super::outbox::Outbox;
+use super::plan::Plan;
 use crate::clock::Moment;
 use crate::config::{Layout, Settings};
 use crate::format::{kr, start_frame, tape_line, us};
-use crate::hub::Frame;
+use crate::kiwoom::{book as kiwoom_book, other as kiwoom_other, row, trade as kiwoom_trade};
 use crate::market::instrument::Instrument;
 use crate::market::random::Random;
-use crate::script::{FrameFault, mangle};
+use crate::script::FrameFault;
 use crate::state::State;
-use crate::tr::{Kind, Tape, Tr};
+use crate::tr::{Broker, Kind, Tape, Tr};
+
+mod road;
 
 /// Time between two expected prices of a registration.
 const EXPECTED_EVERY: Duration = Duration::from_secs(2);
 /// Time between two market operation records: on and off in turn.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
 
-/// A frame in the making: text, and the line of every record without its end.
-#[derive(Debug, Default)]
-struct Draft {
+/// A frame (Kiwoom: rows) in the making: text, and the line of every record without its end.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Draft {
     entry: usize,
     tr: Option<Tr>,
     frame: String,
@@ -43,7 +45,15 @@ pub struct Emitter {
     books_owed: i64,
     records: Vec<u32>,
     with_lines: bool,
-    drafts: [Draft; 2],
+    /// Whether trades that nobody hears happen and are kept.
+    goes_on: bool,
+    /// The trades that happened in this slice.
+    happened: String,
+    drafts: [Draft; 4],
+    /// Where Kiwoom's rows wait.
+    pub outbox: Outbox,
+    /// Drafts that come after their followers, with their instruments.
+    held: Vec<(usize, Draft)>,
     next_expected: Instant,
     next_status: Instant,
     interrupted: bool,
@@ -61,7 +71,11 @@ impl Emitter {
             books_owed: 0,
             records: settings.records_per_frame.clone(),
             with_lines,
+            goes_on: settings.market_goes_on,
+            happened: String::new(),
             drafts: Default::default(),
+            outbox: Outbox::new(settings.kiwoom.delay_ms.clone(), settings.seed),
+            held: Vec::new(),
             next_expected: now + EXPECTED_EVERY,
             next_status: now + STATUS_EVERY,
             interrupted: false,
@@ -102,12 +116,14 @@ impl Emitter {
             for draft in 0..drafts {
                 events += self.deliver(draft, plan, state, lines);
             }
-            made += events;
+            // What nobody hears takes its time as well.
+            made += if self.goes_on { events.max(1) } else { events };
             if both {
                 let events = i64::try_from(events).unwrap_or(0);
                 self.books_owed += if trade { events * self.books_per_trade } else { -events };
             }
         }
+        std::mem::swap(&mut lines.market, &mut self.happened);
         made
     }
 
@@ -144,7 +160,10 @@ impl Emitter {
             (draft.entry, draft.tr) = (entry, Some(tr));
             draft.lines.clear();
             draft.ends.clear();
-            start_frame(&mut draft.frame, tr, u32::try_from(count).unwrap_or(1));
+            match tr.broker() {
+                Broker::Kis => start_frame(&mut draft.frame, tr, u32::try_from(count).unwrap_or(1)),
+                Broker::Kiwoom => draft.frame.clear(),
+            }
             used += 1;
         }
         used
@@ -164,21 +183,32 @@ impl Emitter {
         // The opening print comes first whatever was drawn: NXT and the unified tape never run ahead of KRX.
         let nxt = it.is_open(now) && self.on_nxt(it, tr.tape());
         let own = if nxt { Tape::Nxt } else { Tape::First };
-        let korean = [Tr::trade_of(own), Tr::AllTrade];
+        let ([first, second], [third, fourth]) = (Tr::trades_of(own), Tr::trades_of(Tape::All));
+        let korean = [first, third, second, fourth];
         let trs: &[Tr] = if tr.is_us() { &[Tr::UsTrade] } else { &korean };
         let used = self.prepare(plan, instrument, trs, count);
         for record in 0..count {
             let print = it.trade(nxt, now);
+            if self.goes_on && self.with_lines && !tr.is_us() {
+                let [heard, _] = Tr::trades_of(own);
+                for tr in [heard, Tr::AllTrade] {
+                    tape_line::trade(&mut self.happened, it, tr, &print, now);
+                    self.happened.push_str("}\n");
+                }
+            }
             for draft in &mut self.drafts[..used] {
                 let Some(tr) = draft.tr else { continue };
-                if tr.is_us() {
+                if tr.broker() == Broker::Kiwoom {
+                    row::open(&mut draft.frame, record == 0);
+                    kiwoom_trade::values(&mut draft.frame, it, tr.tape(), nxt, &print, now);
+                } else if tr.is_us() {
                     us::trade(&mut draft.frame, record == 0, it, &print, now);
                 } else {
                     kr::trade(&mut draft.frame, record == 0, it, tr.tape(), &print, now, self.layout);
                 }
-                grow(draft, state);
+                finish(draft, tr, it, state);
                 if self.with_lines {
-                    tape_line::trade(&mut draft.lines, it, tr.tape(), &print, now);
+                    tape_line::trade(&mut draft.lines, it, tr, &print, now);
                 }
                 draft.ends.push(draft.lines.len());
             }
@@ -198,20 +228,23 @@ impl Emitter {
         let nxt = self.on_nxt(it, tr.tape());
         it.change_book(nxt, now);
         let own = if nxt { Tape::Nxt } else { Tape::First };
-        let korean = [Tr::book_of(own), Tr::AllBook];
+        let korean = [own, Tape::All].map(|tape| Tr::book_of(tape, tr.broker()));
         let trs: &[Tr] = if tr.is_us() { &[Tr::UsBook] } else { &korean };
         let used = self.prepare(plan, instrument, trs, 1);
         for draft in &mut self.drafts[..used] {
             let Some(tr) = draft.tr else { continue };
-            let record = it.book_record(tr.tape());
-            if tr.is_us() {
+            let record = it.book_record(tr.tape(), tr.broker());
+            if tr.broker() == Broker::Kiwoom {
+                row::open(&mut draft.frame, true);
+                kiwoom_book::values(&mut draft.frame, it, tr.tape(), &record, now);
+            } else if tr.is_us() {
                 us::book(&mut draft.frame, true, it, &record, now);
             } else {
                 kr::book(&mut draft.frame, true, it, tr.tape(), &record, now, self.layout);
             }
-            grow(draft, state);
+            finish(draft, tr, it, state);
             if self.with_lines {
-                tape_line::book(&mut draft.lines, it, tr.tape(), &record, now);
+                tape_line::book(&mut draft.lines, it, tr, &record, now);
             }
             draft.ends.push(draft.lines.len());
         }
@@ -222,40 +255,28 @@ impl Emitter {
     fn deliver(&mut self, draft: usize, plan: &mut Plan, state: &State, lines: &mut Lines) -> u64 {
         let draft = &self.drafts[draft];
         let Some(tr) = draft.tr else { return 0 };
-        let events = draft.ends.len();
-        let count = u64::try_from(events).unwrap_or(0);
+        let events = u64::try_from(draft.ends.len()).unwrap_or(0);
         let mut script = state.script();
-        let fault = if script.is_quiet() { None } else { script.take(tr, count) };
+        let fault = if script.is_quiet() { None } else { script.take(tr, events) };
         drop(script);
-        let price = if tr.is_us() { 11 } else { 2 };
-        let Some(fault) = fault else {
-            push(draft, &draft.frame, 0..events, plan, state, lines);
-            return count;
-        };
-        let text = mangle(&draft.frame, &fault, price);
+        let instrument = plan.entries[draft.entry].instrument;
+        let mut road = Road { plan, state, lines, outbox: &mut self.outbox };
         match fault {
-            FrameFault::Drop => fault_lines(draft, 0..events, "drop", plan, lines),
-            FrameFault::Duplicate => {
-                push(draft, &draft.frame, 0..events, plan, state, lines);
-                // A trade that comes twice is one trade; a book that comes twice is two books.
-                let again = if tr.kind() == Kind::Book { 0..events } else { 0..0 };
-                push(draft, &draft.frame, again, plan, state, lines);
-                fault_lines(draft, 0..events, "duplicate", plan, lines);
-            }
-            FrameFault::Truncate => {
-                push(draft, &text, 0..0, plan, state, lines);
-                fault_lines(draft, 0..events, "truncate", plan, lines);
-            }
-            FrameFault::WrongCount => {
-                push(draft, &text, 0..0, plan, state, lines);
-                fault_lines(draft, 0..events, "wrong_count", plan, lines);
-            }
-            FrameFault::Garbage(..) => {
-                push(draft, &text, 1..events, plan, state, lines);
-                fault_lines(draft, 0..1, "garbage", plan, lines);
-            }
+            None => road.push(draft, &draft.frame, 0..draft.ends.len(), false),
+            Some(FrameFault::Reorder) => self.held.push((instrument, draft.clone())),
+            Some(ref fault) => road.spoilt(draft, fault),
         }
-        count
+        if fault != Some(FrameFault::Reorder) && !self.held.is_empty() {
+            release(&mut self.held, &mut road, |(held, draft)| *held == instrument && draft.tr == Some(tr));
+        }
+        events
+    }
+
+    /// Sends what is held back or waits for its time: no more events will come.
+    pub fn release(&mut self, plan: &mut Plan, state: &State, lines: &mut Lines) {
+        let mut road = Road { plan, state, lines, outbox: &mut self.outbox };
+        release(&mut self.held, &mut road, |_| true);
+        self.outbox.release(plan, &mut lines.faults);
     }
 
     /// Expected prices and market operation, now and then; they are no events of the rate or the tape.
@@ -273,29 +294,59 @@ impl Emitter {
             self.interrupted = !self.interrupted;
         }
         let market = state.market();
-        for entry in &plan.entries {
-            let it = &market.instruments[entry.instrument];
-            let frame = &mut self.drafts[0].frame;
-            match entry.tr.kind() {
-                Kind::Expected if expected => {
-                    start_frame(frame, entry.tr, 1);
-                    let quantity = self.random.between(1, 10_000);
-                    kr::expected(frame, it, it.bid, quantity, now, self.layout);
-                }
-                Kind::Status if status => {
-                    start_frame(frame, entry.tr, 1);
-                    kr::status(frame, it, entry.tr.tape(), self.interrupted);
-                }
-                _ => continue,
+        for position in 0..plan.entries.len() {
+            let entry = &plan.entries[position];
+            let (it, tr) = (&market.instruments[entry.instrument], entry.tr);
+            let draft = &mut self.drafts[0];
+            let due = match tr.kind() {
+                Kind::Expected | Kind::Program => expected,
+                Kind::Status => status,
+                Kind::Trade | Kind::Book | Kind::Silent => false,
+            };
+            if !due {
+                continue;
             }
-            let text = Utf8Bytes::from(frame.as_str());
-            for &slot in &entry.ready {
-                let batch = &mut plan.slots[slot].batch;
-                let lines_end = batch.lines.len();
-                let (text, tr) = (text.clone(), Some(entry.tr));
-                batch.frames.push(Frame { text, tr, records: 1, events: 1, lines_end });
+            // Without a line: it is no event of the tape.
+            (draft.entry, draft.tr, draft.ends) = (position, Some(tr), vec![0]);
+            draft.lines.clear();
+            let frame = &mut draft.frame;
+            if tr.broker() == Broker::Kiwoom {
+                frame.clear();
+                row::open(frame, true);
+                kiwoom_other::values(frame, it, tr, &mut self.random, self.interrupted, now);
+                finish(draft, tr, it, state);
+            } else if tr.kind() == Kind::Expected {
+                start_frame(frame, tr, 1);
+                kr::expected(frame, it, it.bid, self.random.between(1, 10_000), now, self.layout);
+            } else {
+                start_frame(frame, tr, 1);
+                kr::status(frame, it, tr.tape(), self.interrupted);
             }
+            let mut lines = Lines::default();
+            let mut road = Road { plan, state, lines: &mut lines, outbox: &mut self.outbox };
+            let draft = &self.drafts[0];
+            road.push(draft, &draft.frame, 0..1, false);
         }
+    }
+}
+
+/// Sends the held drafts that `now` is for, behind what was sent last.
+fn release(held: &mut Vec<(usize, Draft)>, road: &mut Road<'_>, now: impl Fn(&(usize, Draft)) -> bool) {
+    for (instrument, mut draft) in held.extract_if(.., |it| now(it)) {
+        let Some(entry) = draft.tr.and_then(|tr| road.plan.ready(tr, instrument)) else {
+            tracing::warn!(tr = ?draft.tr, "event held back until nobody had registered it");
+            continue;
+        };
+        draft.entry = entry;
+        road.push(&draft, &draft.frame, 0..draft.ends.len(), false);
+    }
+}
+
+/// Adds what the script wants and, for Kiwoom, the end of the row.
+fn finish(draft: &mut Draft, tr: Tr, it: &Instrument, state: &State) {
+    grow(draft, state);
+    if tr.broker() == Broker::Kiwoom {
+        row::close(&mut draft.frame, tr, it);
     }
 }
 
@@ -306,69 +357,10 @@ fn grow(draft: &mut Draft, state: &State) {
     if script.is_quiet() {
         return;
     }
-    for _ in 0..script.grown(tr) {
-        draft.frame.push_str("^0");
-    }
-}
-
-/// The lines of the draft's records in `range`.
-fn draft_lines(draft: &Draft, range: std::ops::Range<usize>) -> impl Iterator<Item = &str> {
-    range.map(|record| {
-        let start = if record == 0 { 0 } else { draft.ends[record - 1] };
-        &draft.lines[start..draft.ends[record]]
-    })
-}
-
-/// Gives `text` to all subscribers with room; the tape has the records in `counted`.
-fn push(
-    draft: &Draft,
-    text: &str,
-    counted: std::ops::Range<usize>,
-    plan: &mut Plan,
-    state: &State,
-    lines: &mut Lines,
-) {
-    let entry = &plan.entries[draft.entry];
-    let count = |n: usize| u64::try_from(n).unwrap_or(0);
-    let (records, events) = (count(draft.ends.len()), count(counted.len()));
-    let alone = entry.ready.len() == 1;
-    let target = match entry.ready.first() {
-        Some(&slot) if alone => &mut plan.slots[slot].batch.lines,
-        _ => &mut lines.shared,
-    };
-    for line in draft_lines(draft, counted).filter(|line| !line.is_empty()) {
-        target.push_str(line);
-        target.push_str(&entry.suffix);
-    }
-    if !alone {
-        state.count(draft.tr, events);
-    }
-    let text = Utf8Bytes::from(text);
-    for &slot in &entry.ready {
-        let batch = &mut plan.slots[slot].batch;
-        let lines_end = batch.lines.len();
-        let events = if alone { events } else { 0 };
-        batch.frames.push(Frame { text: text.clone(), tr: draft.tr, records, events, lines_end });
-    }
-    if entry.late.is_empty() {
-        return;
-    }
-    for &slot in &entry.late {
-        plan.slots[slot].figures.missed.fetch_add(records, Ordering::Relaxed);
-    }
-    let end = suffix(entry.late.iter().map(|slot| plan.slots[*slot].id));
-    reasoned(draft, 0..draft.ends.len(), "slow_reader", &end, lines);
-}
-
-/// Lines for the file of faults.
-fn fault_lines(draft: &Draft, range: std::ops::Range<usize>, reason: &str, plan: &Plan, lines: &mut Lines) {
-    reasoned(draft, range, reason, &plan.entries[draft.entry].suffix, lines);
-}
-
-fn reasoned(draft: &Draft, range: std::ops::Range<usize>, reason: &str, end: &str, lines: &mut Lines) {
-    for line in draft_lines(draft, range).filter(|line| !line.is_empty()) {
-        for part in [line, ",\"reason\":\"", reason, "\"", end] {
-            lines.faults.push_str(part);
+    for n in 0..script.grown(tr) {
+        match tr.broker() {
+            Broker::Kis => draft.frame.push_str("^0"),
+            Broker::Kiwoom => row::unknown(&mut draft.frame, n),
         }
     }
 }

@@ -1,27 +1,32 @@
 //! Who gets what: the registrations of all connections turn into entries that can be drawn by weight.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use tokio::sync::mpsc;
 
 use std::sync::Arc;
 
 use crate::hub::{Batch, Figures, Hub, Item, ROOM};
+use crate::market::instrument::Instrument;
 use crate::market::random::Random;
 use crate::state::State;
-use crate::tr::{Kind, Tr};
+use crate::tr::{Broker, Kind, Tr};
 
 /// A connection as the engine sees it.
 #[derive(Debug)]
 pub struct Slot {
     /// Its number.
     pub id: u64,
+    /// Whose client it is.
+    pub broker: Broker,
     sender: mpsc::Sender<Item>,
     /// Its figures.
     pub figures: Arc<Figures>,
     /// Whether it has registered anything.
     pub registered: bool,
-    /// Whether it has room for this slice.
+    /// Whether its queue has room for this slice.
+    pub writable: bool,
+    /// Whether events are made for it: it is writable, and not too much waits for it.
     pub ready: bool,
     /// What this slice made for it.
     pub batch: Batch,
@@ -42,6 +47,20 @@ pub struct Entry {
     pub late: Vec<usize>,
     /// `,"connections":[…]}` of those with room, and a line end.
     pub suffix: String,
+}
+
+impl Entry {
+    fn new(tr: Tr, instrument: usize, it: &Instrument) -> Self {
+        Self {
+            tr,
+            instrument,
+            weight: u64::from(it.profile.weight),
+            subscribers: Vec::new(),
+            ready: Vec::new(),
+            late: Vec::new(),
+            suffix: String::new(),
+        }
+    }
 }
 
 /// Entries to draw from, by cumulative weight.
@@ -77,6 +96,8 @@ pub struct Plan {
     /// Registrations that can have data.
     pub entries: Vec<Entry>,
     index: HashMap<(Tr, usize), usize>,
+    /// Trades that somebody registered once, when they go on without listeners.
+    known: BTreeSet<(Tr, usize)>,
     /// Trades to draw.
     pub trades: Draw,
     /// Books to draw.
@@ -84,8 +105,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Brings the plan up to date and asks every connection whether it has room.
-    pub fn refresh(&mut self, hub: &Hub, state: &State) {
+    /// Brings the plan up to date and asks every connection whether it has room, and `room` whether not too much
+    /// waits for it.
+    pub fn refresh(&mut self, hub: &Hub, state: &State, room: impl Fn(u64) -> bool) {
         let versions = Some((hub.version, state.script().version));
         let changed = self.versions != versions;
         if changed {
@@ -94,7 +116,8 @@ impl Plan {
         }
         let mut moved = changed;
         for slot in &mut self.slots {
-            let ready = slot.sender.capacity() >= ROOM;
+            slot.writable = slot.sender.capacity() >= ROOM;
+            let ready = slot.writable && room(slot.id);
             moved |= ready != slot.ready;
             slot.ready = ready;
         }
@@ -119,9 +142,11 @@ impl Plan {
             let slot = self.slots.len();
             self.slots.push(Slot {
                 id,
+                broker: connection.broker,
                 sender: connection.sender.clone(),
                 figures: connection.figures.clone(),
                 registered: !connection.registrations.is_empty(),
+                writable: false,
                 ready: false,
                 batch: Batch::default(),
             });
@@ -134,18 +159,20 @@ impl Plan {
                 }
                 let entries = &mut self.entries;
                 let entry = *self.index.entry((*tr, instrument)).or_insert_with(|| {
-                    entries.push(Entry {
-                        tr: *tr,
-                        instrument,
-                        weight: u64::from(it.profile.weight),
-                        subscribers: Vec::new(),
-                        ready: Vec::new(),
-                        late: Vec::new(),
-                        suffix: String::new(),
-                    });
+                    entries.push(Entry::new(*tr, instrument, it));
                     entries.len() - 1
                 });
                 self.entries[entry].subscribers.push(slot);
+            }
+        }
+        if state.settings.market_goes_on {
+            let trades = self.entries.iter().filter(|entry| entry.tr.kind() == Kind::Trade);
+            self.known.extend(trades.map(|entry| (entry.tr, entry.instrument)));
+            for &(tr, instrument) in &self.known {
+                if let std::collections::hash_map::Entry::Vacant(place) = self.index.entry((tr, instrument)) {
+                    place.insert(self.entries.len());
+                    self.entries.push(Entry::new(tr, instrument, &market.instruments[instrument]));
+                }
             }
         }
     }
@@ -155,14 +182,15 @@ impl Plan {
         for (position, entry) in self.entries.iter_mut().enumerate() {
             let slots = &self.slots;
             (entry.ready, entry.late) = entry.subscribers.iter().partition(|slot| slots[**slot].ready);
-            if entry.ready.is_empty() {
+            // Without any subscriber it is there because the market goes on.
+            if entry.ready.is_empty() && !entry.subscribers.is_empty() {
                 continue;
             }
             entry.suffix = suffix(entry.ready.iter().map(|slot| slots[*slot].id));
             match entry.tr.kind() {
                 Kind::Trade => self.trades.add(entry.weight, position),
                 Kind::Book => self.books.add(entry.weight, position),
-                Kind::Expected | Kind::Status | Kind::Silent => {}
+                Kind::Expected | Kind::Status | Kind::Program | Kind::Silent => {}
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Frames of files, played word for word to every connection that has registered anything.
+//! Frames of files, played word for word to every KIS connection that has registered anything.
 
 use std::collections::HashMap;
 
@@ -8,6 +8,7 @@ use super::plan::{Plan, suffix};
 use crate::config::Settings;
 use crate::hub::Frame;
 use crate::state::State;
+use crate::tr::Broker;
 
 /// The frames and how far each connection is.
 #[derive(Debug)]
@@ -44,7 +45,11 @@ impl Replay {
         let mut given = 0;
         loop {
             let before = given;
-            for slot in plan.slots.iter_mut().filter(|slot| slot.registered && slot.ready) {
+            for slot in plan
+                .slots
+                .iter_mut()
+                .filter(|slot| slot.broker == Broker::Kis && slot.registered && slot.ready)
+            {
                 let position = self.positions.entry(slot.id).or_insert(0);
                 if *position >= end || given >= budget {
                     continue;
@@ -61,6 +66,7 @@ impl Replay {
                 slot.batch.frames.push(Frame {
                     text: text.clone(),
                     tr: None,
+                    others: Vec::new(),
                     records: 1,
                     events: 1,
                     lines_end,

@@ -3,6 +3,7 @@
 use super::*;
 use crate::clock::Local;
 use crate::market::Market;
+use crate::tr::Broker;
 
 fn now() -> Moment {
     let korea = Local { date: 20_261_125, time: 93_005 };
@@ -123,7 +124,7 @@ fn books_keep_all_relations() {
             it.change_book(nxt, &now());
             let tapes: &[Tape] = if nxt { &[Tape::Nxt, Tape::All] } else { &[Tape::First, Tape::All] };
             for &tape in tapes {
-                let record = it.book_record(tape);
+                let record = it.book_record(tape, Broker::Kis);
                 let mut text = String::new();
                 book(&mut text, true, it, tape, &record, &now(), Layout::Y2026);
                 let record = fields(&text);
@@ -165,7 +166,7 @@ fn widths_follow_the_layout() {
         trade(&mut text, true, it, Tape::First, &print, &now(), layout);
         widths.push(fields(&text).len());
         for tape in [Tape::First, Tape::Nxt, Tape::All] {
-            let record = it.book_record(tape);
+            let record = it.book_record(tape, Broker::Kis);
             text.clear();
             book(&mut text, true, it, tape, &record, &now(), layout);
             widths.push(fields(&text).len());
@@ -190,7 +191,7 @@ fn pinned_records() {
     trade(&mut text, true, it, Tape::First, &print, &now(), Layout::Y2026);
     assert_eq!(text, PINNED_TRADE);
     text.clear();
-    let record = it.book_record(Tape::First);
+    let record = it.book_record(Tape::First, Broker::Kis);
     book(&mut text, true, it, Tape::First, &record, &now(), Layout::Y2026);
     assert_eq!(text, PINNED_BOOK);
     text.clear();

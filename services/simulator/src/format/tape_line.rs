@@ -2,17 +2,21 @@
 
 use super::{push_int, push_padded, us};
 use crate::clock::Moment;
+use crate::kiwoom::item;
 use crate::market::book::BookRecord;
 use crate::market::catalog::Listing;
 use crate::market::instrument::Instrument;
 use crate::market::tally::{Print, Side};
-use crate::tr::Tape;
+use crate::tr::{Broker, Tape, Tr};
+
+/// Kiwoom sends cumulative values in million won.
+const MILLION: i64 = 1_000_000;
 
 /// Appends a trade that the instrument has just made, without the closing brace.
-pub fn trade(out: &mut String, it: &Instrument, tape: Tape, print: &Print, now: &Moment) {
+pub fn trade(out: &mut String, it: &Instrument, tr: Tr, print: &Print, now: &Moment) {
     let korean = matches!(it.listing, Listing::Korea { .. });
-    let tally = it.tally(tape);
-    head(out, "trade", it, tape, now);
+    let tally = it.tally(tr.tape());
+    head(out, "trade", it, tr, now);
     out.push_str(",\"price\":\"");
     push_price(out, print.price, korean);
     out.push_str("\",\"quantity\":");
@@ -24,7 +28,14 @@ pub fn trade(out: &mut String, it: &Instrument, tape: Tape, print: &Print, now: 
     });
     push_int(out, tally.volume);
     out.push_str(",\"cumulative_value\":\"");
-    push_int(out, if korean { tally.value } else { tally.value / us::DOLLAR });
+    push_int(
+        out,
+        match tr.broker() {
+            Broker::Kiwoom => tally.value / MILLION * MILLION,
+            Broker::Kis if korean => tally.value,
+            Broker::Kis => tally.value / us::DOLLAR,
+        },
+    );
     out.push_str("\",\"best_ask\":\"");
     push_price(out, it.ask, korean);
     out.push_str("\",\"best_bid\":\"");
@@ -33,9 +44,9 @@ pub fn trade(out: &mut String, it: &Instrument, tape: Tape, print: &Print, now: 
 }
 
 /// Appends a book, without the closing brace; levels without a price are left out.
-pub fn book(out: &mut String, it: &Instrument, tape: Tape, record: &BookRecord, now: &Moment) {
+pub fn book(out: &mut String, it: &Instrument, tr: Tr, record: &BookRecord, now: &Moment) {
     let korean = matches!(it.listing, Listing::Korea { .. });
-    head(out, "order_book", it, tape, now);
+    head(out, "order_book", it, tr, now);
     out.push_str(",\"asks\":");
     push_levels(out, &record.ask_prices, &record.sizes.asks, korean);
     out.push_str(",\"bids\":");
@@ -46,14 +57,18 @@ pub fn book(out: &mut String, it: &Instrument, tape: Tape, record: &BookRecord, 
     push_int(out, record.sizes.bid_total());
     out.push_str(",\"cumulative_volume\":");
     if korean {
-        push_int(out, it.tally(tape).volume);
+        push_int(out, it.tally(tr.tape()).volume);
     } else {
         out.push_str("null");
     }
 }
 
-fn head(out: &mut String, kind: &str, it: &Instrument, tape: Tape, now: &Moment) {
-    let (market, tape) = match (it.listing, tape) {
+fn head(out: &mut String, kind: &str, it: &Instrument, tr: Tr, now: &Moment) {
+    let (source, symbol) = match tr.broker() {
+        Broker::Kis => ("kis", it.code.as_str()),
+        Broker::Kiwoom => ("kiwoom", item::bare(it)),
+    };
+    let (market, tape) = match (it.listing, tr.tape()) {
         (Listing::Korea { .. }, Tape::First) => ("kr", "krx"),
         (Listing::Korea { .. }, Tape::Nxt) => ("kr", "nxt"),
         (Listing::Korea { .. }, Tape::All) => ("kr", "all"),
@@ -61,11 +76,10 @@ fn head(out: &mut String, kind: &str, it: &Instrument, tape: Tape, now: &Moment)
         (Listing::UsDay, _) => ("us", "day"),
     };
     let date = if market == "kr" { now.korea.date } else { us::business_date(it, now) };
-    for part in ["{\"kind\":\"", kind, "\",\"source\":\"kis\",\"market\":\"", market, "\",\"tape\":\"", tape]
-    {
+    for part in ["{\"kind\":\"", kind, "\",\"source\":\"", source, "\",\"market\":\"", market] {
         out.push_str(part);
     }
-    for part in ["\",\"symbol\":\"", &it.code, "\",\"trade_date\":\""] {
+    for part in ["\",\"tape\":\"", tape, "\",\"symbol\":\"", symbol, "\",\"trade_date\":\""] {
         out.push_str(part);
     }
     push_padded(out, date, 8);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::clock::Local;
 use crate::market::Market;
+use crate::tr::Broker;
 
 fn now() -> Moment {
     let korea = Local { date: 20_260_711, time: 5_334 };
@@ -88,7 +89,7 @@ fn books_keep_all_relations() {
             it.trade(false, &now());
         }
         it.change_book(false, &now());
-        let record = it.book_record(Tape::First);
+        let record = it.book_record(Tape::First, Broker::Kis);
         let mut text = String::new();
         book(&mut text, true, it, &record, &now());
         let record = fields(&text);
@@ -114,7 +115,7 @@ fn pinned_records() {
     trade(&mut text, true, it, &print, &now());
     assert_eq!(text, PINNED_TRADE);
     text.clear();
-    let record = it.book_record(Tape::First);
+    let record = it.book_record(Tape::First, Broker::Kis);
     book(&mut text, true, it, &record, &now());
     assert_eq!(text, PINNED_BOOK);
 }

@@ -61,6 +61,17 @@ const US: &[(&str, i64, u32)] = &[
     ("BRK/B", 5_012_600, 3),
 ];
 
+/// The keys of the Korean instruments that are listed from the start.
+pub fn korean_keys() -> impl Iterator<Item = &'static str> {
+    KOREA.iter().map(|known| known.0)
+}
+
+/// Whether a Korean key is listed from the start.
+#[must_use]
+pub fn is_listed(key: &str) -> bool {
+    korean_keys().any(|known| known == key)
+}
+
 /// Why a key names nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Implausible;

@@ -8,7 +8,7 @@ use super::catalog::{Listing, Profile};
 use super::random::Random;
 use super::tally::{Print, Side, Tally};
 use crate::clock::{Local, Moment};
-use crate::tr::Tape;
+use crate::tr::{Broker, Tape};
 
 /// Prints kept for REST paging, per tape: some minutes of a storm, about 4 MB.
 pub const HISTORY: usize = 65_536;
@@ -22,6 +22,8 @@ pub struct Row {
     pub print: Print,
     /// Cumulative volume after it.
     pub volume: i64,
+    /// Cumulative value after it.
+    pub value: i64,
     /// Best ask after it.
     pub ask: i64,
     /// Best bid after it.
@@ -52,7 +54,7 @@ pub struct Instrument {
     venues: [Sizes; 2],
     middles: [Middle; 2],
     tallies: [Tally; 3],
-    shown: [Option<Sizes>; 3],
+    shown: [[Option<Sizes>; 3]; 2],
     history: [VecDeque<Row>; 3],
     cap: i64,
     last: i64,
@@ -84,7 +86,7 @@ impl Instrument {
             venues: [Sizes::fresh(&mut random, cap), second],
             middles: [Middle::default(); 2],
             tallies: [Tally::default(); 3],
-            shown: [None; 3],
+            shown: [[None; 3]; 2],
             history: Default::default(),
             cap,
             last: profile.base,
@@ -139,6 +141,19 @@ impl Instrument {
         if sum % 2 == 0 { (sum / 2, self.middles[venue]) } else { (0, Middle::default()) }
     }
 
+    /// How many prints of `tape` and the running day are older than [`Instrument::rows`].
+    #[must_use]
+    pub fn forgotten(&self, tape: Tape) -> usize {
+        let all = usize::try_from(self.tallies[tape.index()].prints).unwrap_or(0);
+        all.saturating_sub(self.history[tape.index()].len())
+    }
+
+    /// The date of the running day, YYYYMMDD; 0 before the first event.
+    #[must_use]
+    pub fn date(&self) -> u32 {
+        self.date
+    }
+
     /// The newest prints of `tape`, oldest first.
     #[must_use]
     pub fn rows(&self, tape: Tape) -> &VecDeque<Row> {
@@ -157,7 +172,7 @@ impl Instrument {
         }
         self.date = date;
         self.tallies = [Tally::default(); 3];
-        self.shown = [None; 3];
+        self.shown = [[None; 3]; 2];
         self.history = Default::default();
     }
 
@@ -190,6 +205,7 @@ impl Instrument {
             time,
             print,
             volume: tally.volume,
+            value: tally.value,
             ask: self.ask,
             bid: self.bid,
             sides: (tally.sell_volume, tally.buy_volume),
@@ -270,15 +286,15 @@ impl Instrument {
         };
     }
 
-    /// The book of `tape` as its next record shows it.
-    pub fn book_record(&mut self, tape: Tape) -> BookRecord {
+    /// The book of `tape` as the next record of `broker` shows it.
+    pub fn book_record(&mut self, tape: Tape, broker: Broker) -> BookRecord {
         let sizes = self.sizes(tape);
         let mut ask_prices = ladder(self.profile.grid, self.ask, true);
         for price in ask_prices.iter_mut().skip(self.profile.ask_depth) {
             *price = 0;
         }
         let mut changes = Sizes::default();
-        if let Some(before) = self.shown[tape.index()].replace(sizes) {
+        if let Some(before) = self.shown[broker as usize][tape.index()].replace(sizes) {
             for level in 0..sizes.asks.len() {
                 changes.asks[level] = sizes.asks[level] - before.asks[level];
                 changes.bids[level] = sizes.bids[level] - before.bids[level];

@@ -145,3 +145,40 @@ async fn a_reset_is_an_error_and_the_key_is_free_again() {
     client.receive(10).await;
     simulator.end().await;
 }
+
+#[tokio::test]
+async fn a_reordered_frame_comes_after_its_follower() {
+    let faults = r#"[{"at_event":50,"do":"reorder"}]"#;
+    let lines = format!("rate = 2000\nbooks_per_trade = 0\nrecords_per_frame = '1'\nfaults = '{faults}'");
+    let simulator = Simulator::start(&lines).await;
+    let mut client = simulator.client("demo").await;
+    client.subscribe("H0STCNT0", "005930").await;
+    client.receive(100).await;
+    simulator.stop_events().await;
+    client.drain(Duration::from_millis(300)).await;
+    let volumes: Vec<i64> =
+        records(&client.data).iter().map(|(_, fields)| fields[13].parse().expect("volume")).collect();
+    let backwards: Vec<usize> = (1..volumes.len()).filter(|at| volumes[*at] < volumes[at - 1]).collect();
+    assert_eq!(backwards, [51]);
+    assert_eq!(simulator.lines("tape.jsonl").len(), volumes.len());
+    simulator.end().await;
+}
+
+#[tokio::test]
+async fn a_mute_socket_loses_what_was_due_and_sends_no_pingpong() {
+    let simulator = Simulator::start("rate = 1000\nping_seconds = 1").await;
+    let mut client = simulator.client("demo").await;
+    client.subscribe("H0STASP0", "005930").await;
+    client.receive(50).await;
+    simulator.post("/control/faults", &json!([{ "do": "mute", "seconds": 1, "broker": "kis" }])).await;
+    client.drain(Duration::from_millis(200)).await;
+    let start = Instant::now();
+    client.receive(1).await;
+    assert!(start.elapsed() > Duration::from_millis(400), "{:?}", start.elapsed());
+    simulator.stop_events().await;
+    client.drain(Duration::from_millis(300)).await;
+    assert_eq!(simulator.lines("tape.jsonl").len(), records(&client.data).len());
+    let lost = simulator.lines("tape.jsonl.faults");
+    assert!(lost.len() > 300 && lost.iter().all(|line| line["reason"] == "unwritten"), "{}", lost.len());
+    simulator.end().await;
+}

@@ -42,6 +42,20 @@ async fn a_token_comes_once_a_minute_and_can_be_revoked() {
     simulator.end().await;
 }
 
+#[tokio::test]
+async fn too_many_calls_on_demand() {
+    let simulator = Simulator::start("rate = 1\nfaults = '[{\"do\":\"429\",\"broker\":\"kis\"}]'").await;
+    let start = std::time::Instant::now();
+    let body = json!({ "grant_type": "client_credentials", "appkey": "demo-app-key", "secretkey": "demo-app-secret" });
+    let mut answer = simulator.post("/oauth2/Approval", &body).await;
+    while answer.0 == 200 && start.elapsed() < super::support::LIMIT {
+        // The engine starts the script some milliseconds after the listeners.
+        answer = simulator.post("/oauth2/Approval", &body).await;
+    }
+    assert_eq!((answer.0, answer.1["msg_cd"].as_str()), (500, Some("EGW00201")));
+    simulator.end().await;
+}
+
 async fn page(simulator: &Simulator, token: &str, hour: &str) -> (u16, Value) {
     let answer = reqwest::Client::new()
         .get(format!("{}{PRINTS}", simulator.rest))

@@ -23,6 +23,8 @@ pub const LIMIT: Duration = Duration::from_secs(20);
 pub struct Simulator {
     pub rest: String,
     pub websocket: String,
+    pub kiwoom_rest: String,
+    pub kiwoom_websocket: String,
     pub folder: tempfile::TempDir,
     shutdown: Shutdown,
     task: JoinHandle<anyhow::Result<()>>,
@@ -47,11 +49,14 @@ impl Simulator {
         let shutdown = Shutdown::new();
         let running = run::start(settings, &shutdown).await.expect("start");
         let (rest, websocket) = (running.rest, running.websocket);
+        let kiwoom = running.kiwoom.expect("the kiwoom side");
         let stop = shutdown.clone();
         let task = tokio::spawn(async move { running.wait(&stop).await });
         Self {
             rest: format!("http{secure}://localhost:{}", rest.port()),
             websocket: format!("ws{secure}://localhost:{}/tryitout", websocket.port()),
+            kiwoom_rest: format!("http{secure}://localhost:{}", kiwoom.0.port()),
+            kiwoom_websocket: format!("ws{secure}://localhost:{}/api/dostk/websocket", kiwoom.1.port()),
             folder,
             shutdown,
             task,

@@ -71,8 +71,7 @@ run_interop() (
   export SISE__SIMULATOR__RATE=500
   # Often, so that every client has to answer several while it runs.
   export SISE__SIMULATOR__PING_SECONDS=1
-  # The Kiwoom client sends a PING back with other white space, which this simulator does not take for an answer.
-  export SISE__SIMULATOR__KIWOOM_PING_SECONDS=1 SISE__SIMULATOR__KIWOOM_PONG_LIMIT_SECONDS=30
+  export SISE__SIMULATOR__KIWOOM_PING_SECONDS=1 SISE__SIMULATOR__KIWOOM_PONG_LIMIT_SECONDS=5
 
   start_interop_simulator 2026 5 || exit 1
   interop_client kis kis "$kis_key" "$kis_secret" "$base" 2026 || exit 1

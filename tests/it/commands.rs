@@ -107,3 +107,25 @@ fn a_service_without_keys_says_which_variable_is_missing() {
     assert_eq!(output.status.code(), Some(64));
     assert!(String::from_utf8_lossy(&output.stderr).contains("SISE__KIS__KEYS__MAIN__APP_KEY"), "{output:?}");
 }
+
+#[test]
+fn symbols_check_names_what_no_key_has_room_for() {
+    let ours = root().join("config/symbols.yaml");
+    let ours = ours.to_str().expect("path");
+    let output = sise(&["symbols", "check", "--file", ours, "--keys", "kis=1,kiwoom=1"], b"");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let folder = tempfile::tempdir().expect("folder");
+    let file = folder.path().join("symbols.yaml");
+    let path = file.to_str().expect("path");
+    let lines: String = (1..=21).map(|n| format!("- symbol: {n:06}\n")).collect();
+    std::fs::write(&file, format!("symbols:\n{lines}")).expect("file");
+    let output = sise(&["symbols", "check", "--file", path, "--keys", "kis=1"], b"");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let uncovered: Vec<_> = text.lines().filter(|line| line.starts_with("UNCOVERED")).collect();
+    assert_eq!(uncovered, ["UNCOVERED kis kr H0STASP0 000021 (000021 krx orderbook)"]);
+    std::fs::write(&file, "symbols:\n- symbol: 5930\n").expect("file");
+    let output = sise(&["symbols", "check", "--file", path, "--keys", "kis=1"], b"");
+    assert_eq!(output.status.code(), Some(64), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("line 2: symbol \"5930\""), "{output:?}");
+}

@@ -7,3 +7,4 @@ mod commands;
 mod road;
 mod support;
 mod tidy;
+mod universe;

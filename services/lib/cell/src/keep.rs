@@ -44,14 +44,19 @@ pub struct Keeper {
     pub runtime: Handle,
     /// Notes written by this process so far.
     pub notes: u64,
+    /// Appended and not yet handed on, [`BATCH`] and the first at most.
+    pub kept: Vec<Kept>,
 }
 
 impl Keeper {
-    /// Keeps what comes until all connections are gone.
+    /// Keeps `first`, then what comes until all connections are gone. A journal that is full at the start is waited for
+    /// as at any other time: the cursor makes room.
     ///
     /// # Errors
     /// [`JournalError`] that no waiting can heal.
-    pub fn run(mut self) -> Result<(), JournalError> {
+    pub fn run(mut self, first: Record) -> Result<(), JournalError> {
+        self.append(first)?;
+        self.flush()?;
         let mut batch = Vec::with_capacity(BATCH);
         while let Some(first) = self.received.blocking_recv() {
             batch.push(first);
@@ -61,23 +66,14 @@ impl Keeper {
                     Err(_) => break,
                 }
             }
-            let mut kept = Vec::with_capacity(batch.len());
             for received in batch.drain(..) {
                 let record = self.record(received);
-                kept.push(self.append(record)?);
+                self.append(record)?;
             }
-            let end = self.flush()?;
-            for item in kept {
-                // Full: the cursor is behind the tail and reads from disk.
-                let _behind = self.tail.try_send(item);
-            }
-            // After the tail: a cursor that is woken by the end finds nothing left but what was left out.
-            self.end.send_replace(end);
+            self.flush()?;
             self.writer.release(*self.acknowledged.borrow_and_update());
         }
-        let end = self.flush()?;
-        self.end.send_replace(end);
-        Ok(())
+        self.flush()
     }
 
     fn record(&mut self, received: Received) -> Record {
@@ -111,7 +107,7 @@ impl Keeper {
     ///
     /// # Errors
     /// [`JournalError`] that no waiting can heal.
-    pub fn append(&mut self, record: Record) -> Result<Kept, JournalError> {
+    fn append(&mut self, record: Record) -> Result<(), JournalError> {
         let ((before, after), was_full) = self.when_there_is_room(|writer| {
             let before = writer.end();
             writer.append(&record).map(|after| (before, after))
@@ -119,15 +115,28 @@ impl Keeper {
         if was_full {
             self.tell_full(record.connection_id, record.received_ns)?;
         }
-        Ok(Kept { record, before, after })
+        self.kept.push(Kept { record, before, after });
+        Ok(())
     }
 
-    /// Makes everything readable, up to the position returned.
+    /// Makes everything readable and hands it on.
     ///
     /// # Errors
     /// [`JournalError`] that no waiting can heal.
-    pub fn flush(&mut self) -> Result<Position, JournalError> {
-        self.when_there_is_room(Writer::flush).map(|(end, _)| end)
+    fn flush(&mut self) -> Result<(), JournalError> {
+        let (end, _) = self.when_there_is_room(Writer::flush)?;
+        self.hand_on(end);
+        Ok(())
+    }
+
+    /// Everything before `end` can be read.
+    fn hand_on(&mut self, end: Position) {
+        for item in self.kept.drain(..) {
+            // Full: the cursor is behind the tail and reads from disk.
+            let _behind = self.tail.try_send(item);
+        }
+        // After the tail: a cursor that is woken by the end finds nothing left but what was left out.
+        self.end.send_replace(end);
     }
 
     /// Does `work` until a full journal or disk has room for it, and says whether it had to wait. Nothing is read
@@ -147,6 +156,10 @@ impl Keeper {
                 error!(problem = %trouble, "journal is full: the sockets are not read until there is room");
                 metrics::counter!("cell_journal_full_total").increment(1);
                 was_full = true;
+            }
+            // What was appended before must go out: only what is acknowledged makes room.
+            if let Ok(end) = self.writer.flush() {
+                self.hand_on(end);
             }
             self.runtime.block_on(tokio::time::sleep(FULL_PAUSE));
             self.writer.release(*self.acknowledged.borrow_and_update());

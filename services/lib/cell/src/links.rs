@@ -1,13 +1,13 @@
 //! The connections of a cell: each is opened when it is needed, lives, ends, and is opened again, for ever.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use broker::backoff::Backoff;
+use broker::clock::jitter;
 use broker::connection::{self, Dialer, Received};
 use broker::feed::{Feed, OpenError, Retry};
 use market::calendar::{Hours, Keeping};
-use process::clock::now_ns;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,8 @@ pub struct Link<F> {
     pub dialer: Dialer,
     /// The hours it keeps.
     pub keeping: Keeping,
+    /// Now, UTC ns.
+    pub clock: fn() -> i64,
     /// Pauses after a lost connection.
     pub backoff: Backoff,
     /// Where frames go.
@@ -67,9 +69,9 @@ impl<F: Feed> Link<F> {
             let Hours::Down { until_ns } = self.hours() else { return };
             if !told {
                 told = true;
-                info!(hours = (until_ns - now_ns()) / 3_600_000_000_000, "idle: the market is closed");
+                info!(hours = (until_ns - (self.clock)()) / 3_600_000_000_000, "idle: the market is closed");
             }
-            sleep(until(until_ns)).await;
+            sleep(self.until(until_ns)).await;
         }
     }
 
@@ -80,7 +82,7 @@ impl<F: Feed> Link<F> {
             let Hours::Up { until_ns } = self.hours() else { return };
             tokio::select! {
                 () = something(&mut wanted, false) => return,
-                () = sleep(until(until_ns)) => {}
+                () = sleep(self.until(until_ns)) => {}
             }
         }
     }
@@ -89,7 +91,13 @@ impl<F: Feed> Link<F> {
         if self.dialer.always_open {
             return Hours::Up { until_ns: i64::MAX };
         }
-        self.dialer.calendar.hours(self.dialer.market, self.keeping, now_ns())
+        self.dialer.calendar.hours(self.dialer.market, self.keeping, (self.clock)())
+    }
+
+    /// Until an instant, but not for long without a look at the clock.
+    fn until(&self, utc_ns: i64) -> Duration {
+        let left = u64::try_from(utc_ns.saturating_sub((self.clock)())).unwrap_or(0);
+        Duration::from_nanos(left).min(LOOK_AGAIN)
     }
 
     /// One connection from credentials to end; how long to wait before the next, or nothing when only a person can
@@ -149,13 +157,63 @@ async fn something<R>(wanted: &mut watch::Receiver<Vec<R>>, there: bool) {
     let _always = wanted.wait_for(|wanted| wanted.is_empty() != there).await.map(drop);
 }
 
-/// Until an instant, but not for long without a look at the clock.
-fn until(utc_ns: i64) -> Duration {
-    let left = u64::try_from(utc_ns.saturating_sub(now_ns())).unwrap_or(0);
-    Duration::from_nanos(left).min(LOOK_AGAIN)
-}
+#[cfg(test)]
+mod tests {
+    use broker::credentials::Credentials;
+    use broker::kis::feed::{KisFeed, defaults};
+    use broker::settings::BrokerSettings;
+    use futures_util::FutureExt as _;
+    use market::calendar::Calendar;
+    use market::universe::Universe;
+    use market::{Market, Source};
 
-/// Something that differs between two clients that lost the same server.
-fn jitter() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::from(since.subsec_micros()))
+    use super::*;
+
+    /// Wednesday, 2026-11-25, 03:00 and 10:00 in Korea; the eve of it, and Chuseok at 10:00.
+    const NIGHT: i64 = 1_795_543_200_000_000_000;
+    const MORNING: i64 = NIGHT + 7 * 3_600_000_000_000;
+    const CHUSEOK: i64 = MORNING - 62 * 86_400_000_000_000;
+
+    type Clock = fn() -> i64;
+
+    fn link(wanted: bool, clock: Clock) -> Link<KisFeed> {
+        process::tls::install();
+        let key = Credentials { name: "main".into(), app_key: "k".into(), app_secret: "s".into() };
+        let settings = BrokerSettings { keys: vec![key], ..defaults() };
+        let calendar = Calendar::built_in().clone();
+        let feed = KisFeed::new(Market::Kr, settings, calendar.clone()).expect("feed");
+        if wanted {
+            let universe = Universe::from_yaml("symbols:\n- symbol: 005930\n").expect("universe");
+            let wanted = universe.carried(Market::Kr, Source::Kis, &[Source::Kis]);
+            assert_eq!(feed.lines().follow(feed.registrations(&wanted)), []);
+        }
+        let tls = broker::tls::client(None).expect("tls");
+        let connection = "main".to_owned();
+        Link {
+            feed: Arc::new(feed),
+            index: 0,
+            dialer: Dialer { connection, tls, market: Market::Kr, calendar, always_open: false },
+            keeping: Keeping::default(),
+            clock,
+            backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(60)),
+            out: mpsc::channel(1).0,
+            stop: CancellationToken::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_stands_while_the_market_is_open_and_something_is_wanted() {
+        let cases: [(bool, Clock, bool); 4] = [
+            (true, || MORNING, true),
+            (true, || NIGHT, false),
+            (true, || CHUSEOK, false),
+            (false, || MORNING, false),
+        ];
+        for (case, (wanted, clock, stands)) in cases.into_iter().enumerate() {
+            let link = link(wanted, clock);
+            let needed = link.needed().now_or_never().is_some();
+            let not_needed = link.not_needed().now_or_never().is_some();
+            assert_eq!((needed, not_needed), (stands, !stands), "case {case}");
+        }
+    }
 }

@@ -64,12 +64,10 @@ pub async fn run<F: Feed>(feed: F, settings: CellSettings, shutdown: Shutdown) -
         acknowledged: acknowledged_out,
         runtime,
         notes: 0,
+        kept: Vec::new(),
     };
     let last_received_ns = last_received(&folder, recovered.end);
     let started = keeper.note(now_ns(), now_ns(), &Noted::of_all(What::Started { last_received_ns }));
-    keeper.writer.append(&started).context("journal")?;
-    let readable = keeper.flush().context("journal")?;
-    keeper.end.send_replace(readable);
 
     let feed = Arc::new(feed);
     let cursor = Cursor {
@@ -83,7 +81,7 @@ pub async fn run<F: Feed>(feed: F, settings: CellSettings, shutdown: Shutdown) -
         stop_limit: settings.stop_limit,
     };
     let stop = CancellationToken::new();
-    let mut keeping = tokio::task::spawn_blocking(move || keeper.run());
+    let mut keeping = tokio::task::spawn_blocking(move || keeper.run(started));
     let mut publishing = tokio::spawn(cursor.run());
     let mut links = connect(&feed, &settings, received_in, &stop).await?;
     let rest = Rest::start(Arc::clone(&feed), &settings.nats, &settings.service).await?;
@@ -126,6 +124,7 @@ async fn connect<F: Feed>(
             index,
             dialer,
             keeping,
+            clock: now_ns,
             backoff: Backoff::new(settings.reconnect_first, RECONNECT_MOST),
             out: received.clone(),
             stop: stop.clone(),

@@ -69,6 +69,14 @@ words! {
     }
 }
 
+impl Source {
+    /// Whether the broker sends quotes of a market: Kiwoom has no US feed of this kind.
+    #[must_use]
+    pub const fn serves(self, market: Market) -> bool {
+        matches!((self, market), (Self::Kis, _) | (Self::Kiwoom, Market::Kr))
+    }
+}
+
 impl Tape {
     /// The market of the tape.
     #[must_use]

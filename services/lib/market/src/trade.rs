@@ -90,9 +90,9 @@ pub struct Trade {
     pub aggressor_side: AggressorSide,
     /// Shares traded on this tape and trade date, this print included: the trade's name (design, identity).
     pub cumulative_volume: Quantity,
-    /// Money traded on this tape and trade date, truncated by the broker to `cumulative_value_step`.
+    /// Money traded on this tape and trade date, truncated (KIS) or rounded (Kiwoom) to `cumulative_value_step`.
     pub cumulative_value: Value,
-    /// The step to which the broker truncates `cumulative_value`: 1 won or dollar at KIS.
+    /// What `cumulative_value` is a multiple of: 1 won or dollar at KIS, 1,000,000 won at Kiwoom; 0 = none was told.
     pub cumulative_value_step: Value,
     /// Best ask after the print; none when the broker sent 0.
     pub best_ask: Option<Price>,

@@ -38,3 +38,46 @@ pub fn values(out: &mut String, it: &Instrument, tr: Tr, random: &mut Random, ag
         Kind::Trade | Kind::Book | Kind::Silent => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::clock::Local;
+    use crate::kiwoom::row;
+    use crate::market::Market;
+
+    fn made(tr: Tr) -> Value {
+        let mut market = Market::new(3, HashMap::new());
+        let position = market.resolve("005930", false).expect("instrument");
+        let it = &mut market.instruments[position];
+        let local = Local { date: 20_261_125, time: 90_003 };
+        let now = Moment { unix: 1, korea: local, new_york: local };
+        it.trade(false, &now);
+        let mut out = String::new();
+        row::open(&mut out, true);
+        values(&mut out, it, tr, &mut Random::new(1, "other"), true, &now);
+        row::close(&mut out, tr, it);
+        serde_json::from_str(&out).expect("JSON")
+    }
+
+    #[test]
+    fn rows_have_the_fids_of_the_captures() {
+        let fids = |row: &Value| row["values"].as_object().map(serde_json::Map::len);
+        let expected = made(Tr::KiwoomExpected);
+        assert_eq!((expected["type"].as_str(), fids(&expected)), (Some("0H"), Some(7)));
+        let program = made(Tr::KiwoomProgram);
+        assert_eq!((program["name"].as_str(), fids(&program)), (Some("종목별프로그램매매"), Some(14)));
+        let int = |fid: &str| {
+            program["values"][fid].as_str().and_then(|text| text.parse::<i64>().ok()).expect("number")
+        };
+        assert_eq!((int("210"), int("212")), (int("206") - int("202"), int("208") - int("204")));
+        let session = made(Tr::KiwoomSession).to_string();
+        let captured = r#"{"trnm":"REAL","data":[{"type":"0s","name":"장시작시간","item":"","values":{"20":"090000","214":"0","215":"3"}}]}"#;
+        let captured: Value = serde_json::from_str(captured).expect("JSON");
+        assert_eq!(serde_json::from_str::<Value>(&session).expect("JSON"), captured["data"][0]);
+    }
+}

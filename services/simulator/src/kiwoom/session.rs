@@ -34,7 +34,8 @@ impl Session {
         let message = serde_json::from_str::<Value>(text).unwrap_or_default();
         let name = message.get("trnm").and_then(Value::as_str).unwrap_or("");
         let answer = match name {
-            "PING" => return if text == PING { Reply::Pong } else { Reply::Nothing },
+            // Clients in the field send it back through their own JSON writer, with other white space, and live.
+            "PING" => return if message == json!({ "trnm": "PING" }) { Reply::Pong } else { Reply::Nothing },
             "LOGIN" => self.login(state, id, &message, now),
             _ if !self.logged_in => early(),
             "REG" | "REMOVE" => match self.change(state, id, &message, name == "REG", now) {

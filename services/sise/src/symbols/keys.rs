@@ -164,7 +164,9 @@ impl Keys {
         if !self.written.is_empty() {
             return self.written.clone();
         }
-        let runs = |broker: &&BrokerKeys| broker.keys.iter().any(|key| key.is_for(market));
+        let runs = |broker: &&BrokerKeys| {
+            broker.source.serves(market) && broker.keys.iter().any(|key| key.is_for(market))
+        };
         self.brokers.iter().filter(runs).map(|broker| broker.source).collect()
     }
 }

@@ -7,14 +7,12 @@ use market::time::{SECOND, kst_nearest, parse_hhmmss};
 use market::{Symbol, Tape};
 
 use super::frame::Row;
+use super::registration::suffix;
 use crate::field::FieldError;
 
 /// So far may the exchange's time be ahead of ours before it cannot be of this day: clocks differ by seconds, a
 /// wrong time zone by hours.
 const AHEAD_LIMIT: i64 = 3_600 * SECOND;
-
-/// Suffixes of items, and their tapes. An item without one is KRX.
-const SUFFIXES: [(&str, Tape); 2] = [("_NX", Tape::Nxt), ("_AL", Tape::All)];
 
 /// Something out of the ordinary was taken as it was meant.
 pub fn tolerated(what: &'static str) {
@@ -79,9 +77,10 @@ impl Row<'_> {
     /// [`FieldError`] when there is no symbol, or a suffix that nobody knows: it would be another tape.
     pub fn instrument(&self) -> Result<(Tape, Symbol), FieldError> {
         let item = self.item.trim_matches(' ');
-        let (tape, code) = SUFFIXES
+        // An item without a suffix is KRX.
+        let (tape, code) = [Tape::Nxt, Tape::All]
             .iter()
-            .find_map(|(suffix, tape)| Some((*tape, item.strip_suffix(suffix)?)))
+            .find_map(|tape| Some((*tape, item.strip_suffix(suffix(*tape)?)?)))
             .unwrap_or((Tape::Krx, item));
         // The old terminal wrote an A before stock codes of six characters.
         let bare = match code.strip_prefix('A') {

@@ -96,7 +96,7 @@ impl Subscription for Item {
 }
 
 /// What follows the symbol in an item of this tape; none for a tape that Kiwoom does not have.
-const fn suffix(tape: Tape) -> Option<&'static str> {
+pub(super) const fn suffix(tape: Tape) -> Option<&'static str> {
     match tape {
         Tape::Krx => Some(""),
         Tape::Nxt => Some("_NX"),

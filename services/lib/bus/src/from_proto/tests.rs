@@ -13,6 +13,9 @@ use crate::to_proto::{encode, to_proto};
 /// `name hex` per line: what publishers have written to streams, which every later version must read.
 const PINNED: &str = include_str!("../../fixtures/pinned.txt");
 
+/// The same of status events before they named connections: still in streams, still read.
+const WITHOUT_CONNECTION: &str = include_str!("../../fixtures/pinned_before_connection_names.txt");
+
 fn kinds() -> Vec<(&'static str, Event)> {
     let names = ["link_up", "link_down", "refused", "silent", "gap_opened", "gap_closed"];
     let mut kinds = vec![("trade", samples::trade()), ("order_book", samples::order_book())];
@@ -35,6 +38,21 @@ fn one_encoding_of_each_kind_is_pinned() {
         assert_eq!(encode(event), bytes(hex), "{name} is written otherwise: {:02x}", Hex(&encode(event)));
         assert_eq!(decode(&bytes(hex)), Ok(event.clone()), "{name} is read otherwise");
     }
+}
+
+#[test]
+fn statuses_without_a_connection_are_still_read() {
+    let names = |line: &str| {
+        let (_, hex) = line.split_once(' ').expect("name and hex");
+        match decode(&bytes(hex)).expect("event").body {
+            Body::Status(Status::LinkUp { connection, .. } | Status::LinkDown { connection, .. }) => {
+                connection
+            }
+            Body::Status(Status::GapOpened(gap) | Status::GapClosed(gap)) => format!("{:?}", gap.connection),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(WITHOUT_CONNECTION.lines().map(names).collect::<Vec<_>>(), ["", "", "None", "None"]);
 }
 
 struct Hex<'a>(&'a [u8]);

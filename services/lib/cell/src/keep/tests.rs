@@ -46,8 +46,15 @@ async fn a_full_journal_drops_nothing_and_tells_how_long_it_was() {
     let (end, _) = watch::channel(recovered.end);
     let (acknowledge, acknowledged) = watch::channel(recovered.end);
     let runtime = Handle::current();
-    let keeper = Keeper { writer, received, tail, end, acknowledged, runtime, notes: 0 };
-    let keeping = tokio::task::spawn_blocking(move || keeper.run());
+    let first = Record {
+        kind: RecordKind::FRAME,
+        connection_id: 7,
+        sequence: 0,
+        received_ns: 1_000,
+        payload: Bytes::from(vec![b'x'; 1_000]),
+    };
+    let keeper = Keeper { writer, received, tail, end, acknowledged, runtime, notes: 0, kept: Vec::new() };
+    let keeping = tokio::task::spawn_blocking(move || keeper.run(first));
 
     let sending = tokio::spawn(async move {
         for sequence in 1..=FRAMES {
@@ -56,7 +63,7 @@ async fn a_full_journal_drops_nothing_and_tells_how_long_it_was() {
     });
     let deadline = tokio::time::Instant::now() + LIMIT;
     let (mut sequences, mut last, mut was_full) = (Vec::new(), recovered.end, false);
-    while sequences.len() < usize::try_from(FRAMES).expect("small") {
+    while sequences.len() < usize::try_from(FRAMES + 1).expect("small") {
         match until_full(&mut kept).await {
             Some(item) => {
                 sequences.push(item.record.sequence);
@@ -69,8 +76,8 @@ async fn a_full_journal_drops_nothing_and_tells_how_long_it_was() {
             }
         }
     }
-    assert!(was_full, "{FRAMES} frames fit into 8 KiB");
-    assert_eq!(sequences, (1..=FRAMES).collect::<Vec<_>>());
+    assert!(was_full, "{} frames fit into 8 KiB", FRAMES + 1);
+    assert_eq!(sequences, (0..=FRAMES).collect::<Vec<_>>());
     tokio::time::timeout(LIMIT, sending).await.expect("in time").expect("sent");
     tokio::time::timeout(LIMIT, keeping).await.expect("in time").expect("no panic").expect("no error");
     let told = noted(folder.path());

@@ -177,3 +177,16 @@ async fn the_market_goes_on_while_nobody_listens_and_keeps_its_trades() {
     assert_eq!(quantity, end - start);
     simulator.end().await;
 }
+
+#[tokio::test]
+async fn what_is_no_trade_comes_too_and_is_not_on_the_tape() {
+    let simulator = Simulator::start("rate = 1").await;
+    let mut client = Client::login(&simulator, "demo").await;
+    assert_eq!(client.change("REG", &["005930"], &["0H", "0w"]).await, 0);
+    client.receive(2).await;
+    let types: BTreeSet<&str> = client.rows.iter().filter_map(|row| row["type"].as_str()).collect();
+    assert_eq!(types.into_iter().collect::<Vec<_>>(), ["0H", "0w"]);
+    simulator.stop_events().await;
+    assert!(simulator.lines("tape.jsonl").is_empty());
+    simulator.end().await;
+}

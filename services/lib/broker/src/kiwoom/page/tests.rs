@@ -1,3 +1,5 @@
+//! Pages as published and as a broker in trouble sends them.
+
 use market::{AggressorSide, Price, Quantity, Tape, TradeDate, Value};
 
 use super::*;

@@ -8,11 +8,11 @@ async fn running(rate: u32, tls: bool) -> Stack {
     let mut stack = Stack::new(rate, tls);
     stack.start_servers().await;
     stack.start_simulator().await;
-    for service in ["archiver", "kis-service", "us-service"] {
+    for service in ["archiver", "kis-service", "us-service", "kiwoom-service"] {
         stack.start(service);
     }
-    until("rows of both markets", async || stack.number("SELECT uniqExact(market) FROM trades").await == 2)
-        .await;
+    let feeds = "SELECT uniqExact(market, source) FROM trades";
+    until("rows of every feed", async || stack.number(feeds).await == 3).await;
     stack
 }
 
@@ -41,7 +41,7 @@ async fn ten_kills_of_the_archiver_lose_and_double_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_cell_publishes_what_it_had_kept() {
     let mut stack = running(1_000, false).await;
-    let connections = "SELECT uniqExact(connection_id) FROM order_books WHERE market = 'kr'";
+    let connections = "SELECT uniqExact(connection_id) FROM order_books WHERE market = 'kr' AND source = 'kis'";
     for killed in 1..=3 {
         until("rows of a new connection", async || stack.number(connections).await == killed).await;
         stack.kill("kis-service");
@@ -53,8 +53,8 @@ async fn a_killed_cell_publishes_what_it_had_kept() {
     let doubled = "SELECT count() - uniqExact(event_id) FROM order_books";
     assert_eq!(stack.number(doubled).await, 0);
     let holes = "SELECT count() FROM (SELECT connection_id, max(frame_sequence) AS last FROM (
-        SELECT connection_id, frame_sequence FROM trades WHERE market = 'kr' UNION ALL
-        SELECT connection_id, frame_sequence FROM order_books WHERE market = 'kr')
+        SELECT connection_id, frame_sequence FROM trades WHERE market = 'kr' AND source = 'kis' UNION ALL
+        SELECT connection_id, frame_sequence FROM order_books WHERE market = 'kr' AND source = 'kis')
         GROUP BY connection_id HAVING uniqExact(frame_sequence) != last)";
     until("no hole in any connection's frames", async || stack.number(holes).await == 0).await;
 }

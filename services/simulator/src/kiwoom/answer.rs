@@ -8,6 +8,11 @@ use serde_json::{Map, Value, json};
 /// The text of success.
 const FINE: &str = "정상적으로 처리되었습니다";
 
+/// A text field of a JSON object; empty when it is missing.
+pub fn field<'a>(body: &'a Value, name: &str) -> &'a str {
+    body.get(name).and_then(Value::as_str).unwrap_or("")
+}
+
 /// Rows of a TR and where it goes on.
 #[derive(Debug, Default)]
 pub struct Page {

@@ -2,9 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::answer::Page;
+use super::answer::{Page, field};
 use super::pages::{CHART_ROWS, cursor_head, instrument, signed_price};
-use super::rest::field;
 use super::row::push_signed;
 use super::trade::limit_sign;
 use crate::market::Market;

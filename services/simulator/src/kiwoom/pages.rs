@@ -3,8 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::answer::Page;
-use super::rest::field;
+use super::answer::{Page, field};
 use super::row::{push_price, push_signed, push_signed_hundredths};
 use super::trade::{limit_sign, signed_quantity};
 use super::{item, row};

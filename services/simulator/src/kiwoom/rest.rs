@@ -13,7 +13,7 @@ use axum::routing::post;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::answer::{Page, fine, html, refusal};
+use super::answer::{Page, field, fine, html, refusal};
 use super::tokens::Refusal;
 use super::{minutes, pages, stocks};
 use crate::clock::Clock;
@@ -76,11 +76,6 @@ async fn gate(Shared(state): Shared<Arc<State>>, request: Request, next: Next) -
         Some(RestFailure::TooMany) => refusal("1700", tr),
         Some(RestFailure::Code(code)) => refusal(&code, tr),
     }
-}
-
-/// A text field of a JSON object; empty when it is missing.
-pub fn field<'a>(body: &'a Value, name: &str) -> &'a str {
-    body.get(name).and_then(Value::as_str).unwrap_or("")
 }
 
 fn keys_refused(reason: Refusal, tr: &str) -> Response {

@@ -2,9 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::answer::Page;
+use super::answer::{Page, field};
 use super::item;
-use super::rest::field;
 use crate::market::catalog::{Listing, korean_keys, profile};
 use crate::market::{Market, grid::Grid};
 

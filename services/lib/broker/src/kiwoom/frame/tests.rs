@@ -1,3 +1,5 @@
+//! Frames as they are split into rows, whole and damaged.
+
 use super::*;
 
 fn rows(text: &str) -> Vec<Result<Row<'_>, String>> {

@@ -41,7 +41,8 @@ async fn ten_kills_of_the_archiver_lose_and_double_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_cell_publishes_what_it_had_kept() {
     let mut stack = running(1_000, false).await;
-    let connections = "SELECT uniqExact(connection_id) FROM order_books WHERE market = 'kr' AND source = 'kis'";
+    let connections =
+        "SELECT uniqExact(connection_id) FROM order_books WHERE market = 'kr' AND source = 'kis'";
     for killed in 1..=3 {
         until("rows of a new connection", async || stack.number(connections).await == killed).await;
         stack.kill("kis-service");

@@ -1,7 +1,7 @@
 //! A broker running: frames are kept in the journal, then parsed, then published. What every broker's service does
 //! alike, over the `broker::feed::Feed` that the service names.
 //!
-//! A service names its broker and market ([`Service`]) and hands its feed to [`run`]; all else is here.
+//! A service names its broker and market ([`Service`]) and hands its feed to [`run()`]; all else is here.
 //!
 //! The road: `links` (sockets) → `keep` (journal) → `cursor` (one cursor over the journal, fed from memory at its
 //! tail) → `interpret` (frames to events) → the bus. The socket reader never waits for the bus.

@@ -1,3 +1,5 @@
+//! Messages and pages as a person hands them in, and what is said of each.
+
 use super::*;
 
 /// 16:52:09 in Seoul on 2026-07-20, a second after the documented print.

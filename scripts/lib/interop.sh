@@ -40,7 +40,7 @@ start_interop_simulator() {
 # Runs a client: interop_client SCRIPT ENVIRONMENT KEY SECRET FIRST_PORT LAYOUT
 interop_client() {
   # The clients take local time for Korea's; what they keep on disk goes with the folder.
-  TZ=KST-9 HOME=$run XDG_CACHE_HOME=$run APP_KEY=$3 APP_SECRET=$4 timeout 90 \
+  TZ=KST-9 HOME=$run XDG_CACHE_HOME=$run APP_KEY=$3 APP_SECRET=$4 timeout 180 \
     "$(interop_folder "$2")/bin/python" "tests/interop/$1.py" \
     "http://127.0.0.1:$5" "ws://127.0.0.1:$(($5 + 1))" "$run/tape-$6.jsonl"
 }

@@ -62,7 +62,7 @@ def subscribe(client, received):
     return tickets
 
 
-def wait_for(what, condition, seconds=10):
+def wait_for(what, condition, seconds=60):
     """Waits for a condition of the client's thread."""
     deadline = time.monotonic() + seconds
     while not condition():

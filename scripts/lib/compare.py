@@ -17,22 +17,18 @@ import os
 import sys
 import urllib.request
 
-TRADES = """
-SELECT source, tape, symbol, toUnixTimestamp64Nano(exchange_ns), toString(price), quantity,
-       cumulative_volume, toString(cumulative_value), toString(best_ask), toString(best_bid), aggressor_side
-FROM trades WHERE origin = 'live' FORMAT JSONCompactEachRow
-"""
+TRADE_COLUMNS = """source, tape, symbol, toUnixTimestamp64Nano(exchange_ns), toString(price), quantity,
+       cumulative_volume, toString(cumulative_value), toString(best_ask), toString(best_bid), aggressor_side"""
+BOOK_COLUMNS = """source, tape, symbol, toUnixTimestamp64Nano(exchange_ns),
+       arrayMap(x -> toString(x), ask_prices), ask_quantities, arrayMap(x -> toString(x), bid_prices), bid_quantities,
+       total_ask_quantity, total_bid_quantity, cumulative_volume"""
+TRADES = f"SELECT {TRADE_COLUMNS} FROM trades WHERE origin = 'live' FORMAT JSONCompactEachRow"
 ALL_TRADES = """
 SELECT source, tape, symbol, toYYYYMMDD(trade_date), toUnixTimestamp64Nano(exchange_ns), toString(price), quantity,
        cumulative_volume, aggressor_side, origin
 FROM trades WHERE market = 'kr' {which} FORMAT JSONCompactEachRow
 """
-BOOKS = """
-SELECT source, tape, symbol, toUnixTimestamp64Nano(exchange_ns),
-       arrayMap(x -> toString(x), ask_prices), ask_quantities, arrayMap(x -> toString(x), bid_prices), bid_quantities,
-       total_ask_quantity, total_bid_quantity, cumulative_volume
-FROM order_books FORMAT JSONCompactEachRow
-"""
+BOOKS = f"SELECT {BOOK_COLUMNS} FROM order_books FORMAT JSONCompactEachRow"
 
 
 def rows(url, database, query):
@@ -43,20 +39,28 @@ def rows(url, database, query):
             yield json.loads(line)
 
 
+def trade_key(row):
+    """The same of a row of TRADE_COLUMNS."""
+    return ("trade", *row[:10])
+
+
+def book_key(row):
+    """The same of a row of BOOK_COLUMNS."""
+    return ("order_book", *row[:4], tuple(zip(row[4], row[5])), tuple(zip(row[6], row[7])), *row[8:11])
+
+
 def archive(url, database, source):
     events, sides = collections.Counter(), collections.Counter()
     for row in rows(url, database, TRADES):
         if source and row[0] != source:
             continue
-        key = ("trade", *row[:10])
+        key = trade_key(row)
         events[key] += 1
         sides[(key, row[10])] += 1
     for row in rows(url, database, BOOKS):
         if source and row[0] != source:
             continue
-        asks = tuple(zip(row[4], row[5]))
-        bids = tuple(zip(row[6], row[7]))
-        events[("order_book", *row[:4], asks, bids, *row[8:])] += 1
+        events[book_key(row)] += 1
     return events, sides
 
 
@@ -102,6 +106,17 @@ def recovery(url, database, path):
     return recovered, wrong, missing
 
 
+def tape_key(event):
+    """What an event of the tape is compared by."""
+    head = (event["kind"], event["source"], event["tape"], event["symbol"], event["exchange_ns"])
+    if event["kind"] == "trade":
+        return (*head, event["price"], event["quantity"], event["cumulative_volume"], event["cumulative_value"],
+                event["best_ask"], event["best_bid"])
+    asks = tuple((price, quantity) for price, quantity in event["asks"])
+    bids = tuple((price, quantity) for price, quantity in event["bids"])
+    return (*head, asks, bids, event["total_ask_quantity"], event["total_bid_quantity"], event["cumulative_volume"])
+
+
 def tape(path, source):
     events, sides = collections.Counter(), {}
     with open(path, encoding="utf-8") as lines:
@@ -109,16 +124,9 @@ def tape(path, source):
             event = json.loads(line)
             if source and event["source"] != source:
                 continue
-            head = (event["kind"], event["source"], event["tape"], event["symbol"], event["exchange_ns"])
+            key = tape_key(event)
             if event["kind"] == "trade":
-                key = (*head, event["price"], event["quantity"], event["cumulative_volume"],
-                       event["cumulative_value"], event["best_ask"], event["best_bid"])
                 sides[key] = event["aggressor_side"]
-            else:
-                asks = tuple((price, quantity) for price, quantity in event["asks"])
-                bids = tuple((price, quantity) for price, quantity in event["bids"])
-                key = (*head, asks, bids, event["total_ask_quantity"], event["total_bid_quantity"],
-                       event["cumulative_volume"])
             # An event that went to several sockets is archived once for each that asked for it.
             events[key] += len(event["connections"])
     return events, sides

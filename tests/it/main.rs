@@ -4,6 +4,7 @@
 
 mod cells;
 mod commands;
+mod failover;
 mod road;
 mod support;
 mod tidy;

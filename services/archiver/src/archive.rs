@@ -2,21 +2,27 @@
 //! What returns from here may be acknowledged.
 
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{Delivery, NatsSettings, StreamState};
+use bus::{ConnectError, Delivery, NatsSettings, StreamMessage, StreamState};
 use store::{Archived, Insert, Store, StoreError, Stored, Table, TableRow};
 
 use crate::batch::{Batch, Lane, span};
 use crate::deadletter::DeadLetters;
 use crate::epoch::{Fate, NewEpoch, Progress, StreamFacts, at};
 use crate::recent::Recent;
+use crate::refill::Known;
 use crate::storing::{Trouble, store_rows};
 use crate::stretch::{Outcome, stretches};
 
 /// Rows of a rolled-back tail that are remembered at most: three minutes at 5,000 events/s, 25 MB for a short while.
 const MAX_TAIL: usize = 1_000_000;
+
+/// An event that was published twice stands within so many sequences of its first place: a publisher has far fewer messages
+/// unanswered, and a rolled-back tail is no longer.
+const NEAR: u64 = 1_000_000;
 
 /// How old may be what is known of other archivers: what one of them left unacknowledged comes here only after
 /// `ack_wait`, which is longer.
@@ -66,6 +72,7 @@ impl Archive {
         mut trouble: Trouble,
     ) -> Self {
         let facts = StreamFacts { created_ns: state.created_ns, last_sequence: state.last_sequence };
+        let first = state.first_sequence;
         let tail = ask(&mut trouble, "read ledger", || store.ledger_tail(stream)).await;
         let reach = ask(&mut trouble, "read ledger", || store.ledger_reach(stream, facts.created_ns)).await;
         let (mut progress, new_epoch) = Progress::open(facts, tail, reach);
@@ -79,6 +86,9 @@ impl Archive {
             progress.reach(highest);
         }
         trouble.over();
+        if first > progress.highest.saturating_add(1) {
+            crate::lag::discarded_unread(stream, progress.highest.saturating_add(1), first - 1);
+        }
         let mut archive = Self {
             stream: Arc::clone(stream),
             store: store.clone(),
@@ -98,38 +108,87 @@ impl Archive {
         &self.progress
     }
 
+    /// The stream.
+    pub const fn stream(&self) -> &Arc<str> {
+        &self.stream
+    }
+
+    /// Where rows go, and the trouble on the way.
+    pub(crate) fn storing(&mut self) -> (Store, &mut Trouble) {
+        (self.store.clone(), &mut self.trouble)
+    }
+
+    /// An event was inserted out of its turn.
+    pub(crate) fn remember_one(&mut self, event_id: u64, sequence: u64) {
+        self.recent.is_repeated(event_id, sequence);
+    }
+
+    /// Deliveries up to here may be known.
+    pub(crate) fn advance(&mut self, sequence: u64) {
+        self.progress.advance(sequence);
+    }
+
+    /// Keeps messages in the dead letters.
+    pub(crate) async fn keep_letters(
+        &mut self,
+        letters: &[(&StreamMessage, String)],
+    ) -> Result<(), ConnectError> {
+        self.dead_letters.keep(letters, self.progress.epoch).await
+    }
+
+    /// What a table has of events (sequence and event id), in any epoch.
+    pub(crate) async fn known(&mut self, table: Table, names: &[(u64, u64)]) -> Known {
+        let sequences: Vec<u64> = names.iter().map(|(sequence, _)| *sequence).collect();
+        let ids: Vec<u64> = names.iter().map(|(_, event_id)| *event_id).collect();
+        let near = sequences.first().map_or(0, |first| first.saturating_sub(NEAR))
+            ..=sequences.last().map_or(0, |last| last.saturating_add(NEAR));
+        let (store, stream) = (&self.store, &self.stream);
+        let what = "look up sequences";
+        let mut here = ask(&mut self.trouble, what, || store.look_up(table, stream, 0, &sequences)).await;
+        here.sort_by_key(|stored| stored.stream_sequence);
+        let what = "look up events";
+        let query = || store.look_up_events(table, stream, near.clone(), &ids);
+        let elsewhere = ask(&mut self.trouble, what, query).await;
+        self.trouble.over();
+        Known { here, elsewhere }
+    }
+
+    /// The stretches between two sequences with messages in the dead letters.
+    pub(crate) async fn set_aside(&mut self, first: u64, last: u64) -> Vec<RangeInclusive<u64>> {
+        let (store, stream, floor) = (&self.store, &self.stream, self.progress.floor);
+        let query = || store.set_aside(stream, floor, first, last);
+        ask(&mut self.trouble, "read ledger", query).await
+    }
+
     /// Archives a batch; waits for ClickHouse and the dead letters as long as it takes.
     ///
     /// # Errors
     /// When the settings of the bus cannot be meant, which the start should have told.
-    pub async fn settle(
-        &mut self,
-        batch: Batch,
-        deliveries: &[Delivery],
-    ) -> Result<Settled, bus::ConnectError> {
+    pub async fn settle(&mut self, batch: Batch, deliveries: &[Delivery]) -> Result<Settled, ConnectError> {
         self.read_ledger().await;
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(deliveries.len());
         let mut settled = Settled::default();
-        let Batch { mut trades, mut books, unreadable } = batch;
+        let Batch { mut trades, mut books, mut statuses, unreadable } = batch;
         let trades = self.settle_lane(&mut trades, deliveries, &mut outcomes, &mut settled).await;
         let books = self.settle_lane(&mut books, deliveries, &mut outcomes, &mut settled).await;
+        let statuses = self.settle_lane(&mut statuses, deliveries, &mut outcomes, &mut settled).await;
 
         let unreadable = unreadable.iter().map(|(index, reason)| (*index, reason.to_string()));
-        let refused = trades.refused.iter().chain(&books.refused);
+        let refused = trades.refused.iter().chain(&books.refused).chain(&statuses.refused);
         let refused = refused.map(|(index, error)| (*index, error.to_string()));
-        let letters: Vec<(&Delivery, String)> = unreadable
+        let letters: Vec<(&StreamMessage, String)> = unreadable
             .chain(refused)
-            .filter_map(|(index, reason)| Some((deliveries.get(index)?, reason)))
+            .filter_map(|(index, reason)| Some((deliveries.get(index)?.as_ref(), reason)))
             .collect();
-        self.dead_letters.keep(&letters).await?;
+        self.keep_letters(&letters).await?;
         let epoch = self.progress.epoch;
-        let aside = letters.iter().map(|(delivery, _)| delivery.stream_sequence);
+        let aside = letters.iter().map(|(message, _)| message.stream_sequence);
         outcomes.extend(aside.map(|sequence| Outcome { sequence, epoch, set_aside: true }));
 
         outcomes.sort_by_key(|outcome| outcome.sequence);
         self.write_ledger(&stretches(&self.stream, self.progress.created_ns, &outcomes)).await;
         self.progress.advance(span(deliveries).1);
-        settled.inserted = trades.inserted + books.inserted;
+        settled.inserted = trades.inserted + books.inserted + statuses.inserted;
         settled.set_aside = letters.len();
         settled.epoch = epoch;
         Ok(settled)
@@ -211,7 +270,7 @@ impl Archive {
     }
 
     /// What stands in the table at `sequences`, in rising order.
-    async fn look_up(&mut self, table: Table, sequences: &[u64]) -> Vec<Stored> {
+    pub(crate) async fn look_up(&mut self, table: Table, sequences: &[u64]) -> Vec<Stored> {
         let (store, stream, floor) = (&self.store, &self.stream, self.progress.floor);
         let what = "look up sequences";
         let mut found = ask(&mut self.trouble, what, || store.look_up(table, stream, floor, sequences)).await;
@@ -221,7 +280,7 @@ impl Archive {
 
     /// Looks whether rows are there that were confirmed after a failure or a crash, and inserts those that are not: a
     /// crash of ClickHouse can leave the token of an insert without its rows.
-    async fn verify<R>(&mut self, rows: &[R], is_refused: impl Fn(usize) -> bool)
+    pub(crate) async fn verify<R>(&mut self, rows: &[R], is_refused: impl Fn(usize) -> bool)
     where
         R: TableRow + Clone + Sync,
         Store: Insert<R>,
@@ -258,7 +317,7 @@ impl Archive {
         self.trouble.over();
     }
 
-    async fn write_ledger(&mut self, stretches: &[Archived]) {
+    pub(crate) async fn write_ledger(&mut self, stretches: &[Archived]) {
         let store = &self.store;
         ask(&mut self.trouble, "write ledger", || store.write_ledger(stretches)).await;
         self.trouble.over();

@@ -4,10 +4,9 @@
 
 use std::sync::Arc;
 
-use bus::DecodeError;
-use bus::delivery::Delivery;
-use market::{Body, Event};
-use store::{OrderBookRow, Position, TableRow, TradeRow};
+use bus::{DecodeError, Delivery, StreamMessage};
+use market::{Body, Event, Stamp};
+use store::{FeedStatusRow, OrderBookRow, Position, TableRow, TradeRow};
 
 use crate::epoch::Fate;
 
@@ -20,27 +19,6 @@ pub struct Lane<R> {
     pub deliveries: Vec<usize>,
 }
 
-/// Why a message is set aside.
-#[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
-    /// The payload is no event.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
-    /// An event for which there is no table: a status among market data.
-    #[error("no table for a status")]
-    NoTable,
-}
-
-impl Unreadable {
-    /// The word in metrics.
-    pub const fn reason(&self) -> &'static str {
-        match self {
-            Self::Decode(_) => "decode",
-            Self::NoTable => "no_table",
-        }
-    }
-}
-
 /// What the deliveries of a batch are.
 #[derive(Debug)]
 pub struct Batch {
@@ -48,37 +26,63 @@ pub struct Batch {
     pub trades: Lane<TradeRow>,
     /// Rows of `order_books`.
     pub books: Lane<OrderBookRow>,
-    /// Deliveries, by index, that are no rows.
-    pub unreadable: Vec<(usize, Unreadable)>,
+    /// Rows of `feed_status`.
+    pub statuses: Lane<FeedStatusRow>,
+    /// Deliveries, by index, that are no events, and why.
+    pub unreadable: Vec<(usize, DecodeError)>,
 }
 
 impl Batch {
-    /// Reads deliveries, which are in rising order of their sequences. The epoch of the rows is set later, when it is
+    /// Reads messages, which are in rising order of their sequences. The epoch of the rows is set later, when it is
     /// known.
-    pub fn read(stream: &Arc<str>, deliveries: &[Delivery]) -> Self {
-        let (mut trades, mut books, mut unreadable) = (Lane::new(), Lane::new(), Vec::new());
-        for (index, delivery) in deliveries.iter().enumerate() {
+    pub fn read(stream: &Arc<str>, messages: &[impl AsRef<StreamMessage>]) -> Self {
+        let mut batch =
+            Self { trades: Lane::new(), books: Lane::new(), statuses: Lane::new(), unreadable: Vec::new() };
+        for (index, message) in messages.iter().enumerate() {
+            let message = message.as_ref();
             let position = |event_id| Position {
                 stream: Arc::clone(stream),
                 epoch: 0,
-                stream_sequence: delivery.stream_sequence,
+                stream_sequence: message.stream_sequence,
                 event_id,
             };
-            match read(&delivery.payload, delivery.message_id()) {
+            match read(message.payload(), message.message_id()) {
                 Ok((Event { stamp, body: Body::Trade(trade) }, id)) => {
-                    trades.push(TradeRow::new(&stamp, &trade, position(id)), index);
+                    batch.trades.push(TradeRow::new(&stamp, &trade, position(id)), index);
                 }
                 Ok((Event { stamp, body: Body::OrderBook(book) }, id)) => {
-                    books.push(OrderBookRow::new(&stamp, &book, position(id)), index);
+                    batch.books.push(OrderBookRow::new(&stamp, &book, position(id)), index);
                 }
-                Ok((Event { body: Body::Status(_), .. }, _)) => {
-                    unreadable.push((index, Unreadable::NoTable));
+                Ok((Event { stamp, body: Body::Status(status) }, id)) => {
+                    let row = FeedStatusRow::new(&stamp, &status, message.payload(), position(id));
+                    batch.statuses.push(row, index);
                 }
-                Err(error) => unreadable.push((index, error.into())),
+                Err(error) => match newer_status(message) {
+                    Some((stamp, what, id)) => {
+                        let row = FeedStatusRow::unknown(&stamp, what, message.payload(), position(id));
+                        batch.statuses.push(row, index);
+                    }
+                    None => batch.unreadable.push((index, error)),
+                },
             }
         }
-        Self { trades, books, unreadable }
+        batch
     }
+}
+
+/// A status of a newer version: its stamp, its kind by its subject, and its id.
+fn newer_status(message: &StreamMessage) -> Option<(Stamp, &str, u64)> {
+    let kind = message.subject().strip_prefix("status.")?;
+    let what = kind.rsplit('.').next().filter(|what| !what.is_empty())?;
+    let stamp = bus::decode_stamp(message.payload()).ok()?;
+    let id = match message.message_id() {
+        Some(id) => market::event::event_id(id),
+        None => {
+            let Stamp { connection_id, frame_sequence, record_index, .. } = stamp;
+            market::event::event_id(&format!("s:{connection_id}:{frame_sequence}:{record_index}:{what}"))
+        }
+    };
+    Some((stamp, what, id))
 }
 
 /// The first and the last sequence of deliveries in rising order.
@@ -130,8 +134,8 @@ impl<R: TableRow> Lane<R> {
 #[cfg(test)]
 pub(crate) mod tests {
     use market::{
-        AggressorSide, At, Codes, Market, Origin, Price, Quantity, Session, Source, Stamp, Symbol, Tape,
-        Trade, TradeDate, Value,
+        AggressorSide, At, Codes, Market, Origin, Price, Quantity, Session, Source, Symbol, Tape, Trade,
+        TradeDate, Value,
     };
 
     use super::*;
@@ -187,6 +191,32 @@ pub(crate) mod tests {
             11_343_449_299_502_766_430
         );
         assert!(read(b"\xff\xff", Some("x")).is_err());
+    }
+
+    #[test]
+    fn a_status_of_any_kind_is_a_row_and_what_is_no_event_is_not() {
+        let status = Event {
+            body: Body::Status(market::Status::LinkDown {
+                connection: "main".to_owned(),
+                reason: "reset".to_owned(),
+            }),
+            ..event()
+        };
+        // The stamp of an event, and a body that no version has yet: field 14 (status) with field 99 in it.
+        let stamp = &bus::encode(&status)[..];
+        let end = stamp.windows(2).position(|at| at[0] == 0x72).expect("status");
+        let mut newer = stamp[..end].to_vec();
+        newer.extend_from_slice(&[0x72, 0x05, 0x9a, 0x06, 0x02, 0x08, 0x01]);
+        let messages = [
+            StreamMessage::new("status.kr.kis.link_down", Some("s:1"), stamp, 1, 1),
+            StreamMessage::new("status.kr.kis.eclipse", Some("s:2"), &newer, 2, 1),
+            StreamMessage::new("status.kr.kis.link_up", Some("s:3"), b"\xff", 3, 1),
+            StreamMessage::new("ticker.kr.kis.005930.krx", Some("s:4"), &newer, 4, 1),
+        ];
+        let batch = Batch::read(&Arc::from("STATUS"), &messages);
+        assert_eq!(batch.statuses.names().iter().map(|name| name.0).collect::<Vec<_>>(), [1, 2]);
+        assert!(format!("{:?}", batch.statuses.rows[1]).contains("what: \"eclipse\""));
+        assert_eq!(batch.unreadable.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [2, 3]);
     }
 
     #[test]

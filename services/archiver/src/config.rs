@@ -8,7 +8,7 @@ use process::ConfigError;
 use serde::Deserialize;
 use store::{ClickhouseSettings, Store};
 
-/// The streams of market data.
+/// The streams of events.
 const STREAMS: &[&str] = &[
     "TICKER_KR_KIS",
     "ORDERBOOK_KR_KIS",
@@ -17,6 +17,7 @@ const STREAMS: &[&str] = &[
     "TICKER_US_KIS",
     "ORDERBOOK_US_KIS",
     "RECOVERED",
+    "STATUS",
 ];
 
 /// More rows than this in one insert would be cut into blocks by ClickHouse, and a block stored alone could not be
@@ -46,6 +47,7 @@ struct RawArchiver {
     recent: usize,
     ack_wait_ms: u64,
     retry_max_ms: u64,
+    watch_ms: u64,
     stop_timeout_ms: u64,
 }
 
@@ -72,12 +74,13 @@ impl Default for RawArchiver {
             streams: Names::List(STREAMS.iter().map(|name| (*name).to_owned()).collect()),
             durable: "archiver".to_owned(),
             rows: 20_000,
-            bytes: 1 << 20,
-            bytes_ahead: 4 << 20,
+            bytes: 1 << 19,
+            bytes_ahead: 2 << 20,
             age_ms: 1_000,
             recent: 50_000,
             ack_wait_ms: 60_000,
             retry_max_ms: 5_000,
+            watch_ms: 10_000,
             stop_timeout_ms: 20_000,
         }
     }
@@ -118,6 +121,8 @@ pub struct ArchiverSettings {
     pub ack_wait: Duration,
     /// Longest pause between two tries while ClickHouse is away.
     pub retry_max: Duration,
+    /// How often is looked whether a stream is about to discard what is not archived.
+    pub watch: Duration,
     /// How long a stop may take.
     pub stop_timeout: Duration,
 }
@@ -135,6 +140,7 @@ impl TryFrom<Raw> for Settings {
             ("archiver.age_ms", archiver.age_ms),
             ("archiver.ack_wait_ms", archiver.ack_wait_ms),
             ("archiver.retry_max_ms", archiver.retry_max_ms),
+            ("archiver.watch_ms", archiver.watch_ms),
             ("archiver.stop_timeout_ms", archiver.stop_timeout_ms),
         ];
         for (key, value) in at_least_1 {
@@ -162,6 +168,7 @@ impl TryFrom<Raw> for Settings {
             recent: archiver.recent,
             ack_wait: Duration::from_millis(archiver.ack_wait_ms),
             retry_max: Duration::from_millis(archiver.retry_max_ms),
+            watch: Duration::from_millis(archiver.watch_ms),
             stop_timeout: Duration::from_millis(archiver.stop_timeout_ms),
         };
         Ok(Self { nats: raw.nats, clickhouse: raw.clickhouse, archiver: Arc::new(settings) })
@@ -184,7 +191,7 @@ mod tests {
         let settings = load(&[("SISE__ARCHIVER__ROWS", "7"), ("SISE__CLICKHOUSE__PASSWORD", "hunter2")]);
         let settings = settings.expect("settings");
         assert_eq!(settings.archiver.rows, 7);
-        assert_eq!(settings.archiver.streams.len(), 7);
+        assert_eq!(settings.archiver.streams.len(), 8);
         let two = load(&[("SISE__ARCHIVER__STREAMS", "A, B")]).expect("settings");
         assert_eq!(two.archiver.streams, [Arc::from("A"), Arc::from("B")]);
         assert_eq!(settings.archiver.age, Duration::from_millis(1_000));

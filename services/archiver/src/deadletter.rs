@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use bus::subject::{ORIGINAL_ID_HEADER, REASON_HEADER, SEQUENCE_HEADER, STREAM_HEADER, SUBJECT_HEADER};
-use bus::{ConnectError, Delivery, NatsSettings, Outgoing, PublishError, Publisher};
+use bus::{ConnectError, NatsSettings, Outgoing, PublishError, Publisher, StreamMessage};
 
 /// Header of a dead letter: headers of the message that are not its message id, as JSON.
 const HEADERS_HEADER: &str = "Sise-Headers";
+/// Header of a dead letter: the epoch of its stream, as the archive counts it.
+pub const EPOCH_HEADER: &str = "Sise-Epoch";
+/// Header of a dead letter whose payload was cut: the bytes it had.
+pub const CUT_HEADER: &str = "Sise-Cut-From";
 /// Bytes of a payload that are kept when the whole would be more than a server takes.
 const CUT: usize = 512 << 10;
 /// How long one try to publish may take before it is told of.
@@ -30,7 +34,11 @@ impl DeadLetters {
     ///
     /// # Errors
     /// [`ConnectError`] when the settings cannot be meant.
-    pub async fn keep(&mut self, letters: &[(&Delivery, String)]) -> Result<(), ConnectError> {
+    pub async fn keep(
+        &mut self,
+        letters: &[(&StreamMessage, String)],
+        epoch: u32,
+    ) -> Result<(), ConnectError> {
         if letters.is_empty() {
             return Ok(());
         }
@@ -38,21 +46,22 @@ impl DeadLetters {
             Some(publisher) => publisher,
             None => Publisher::new(&self.settings, "archiver")?,
         };
-        for (delivery, reason) in letters {
+        for (message, reason) in letters {
             tracing::error!(
                 stream = self.stream,
-                sequence = delivery.stream_sequence,
-                subject = delivery.subject.as_str(),
+                sequence = message.stream_sequence,
+                subject = message.subject(),
                 reason,
                 "message set aside"
             );
-            let letter = letter(&self.stream, &original(delivery), reason, delivery.payload.clone());
+            let letter = letter(&self.stream, &original(message, epoch), reason, message.payload_bytes());
             if let Err(PublishError::TooLarge { outgoing }) = publisher.publish(letter, ()).await {
                 let length = outgoing.payload.len();
                 let reason = format!("{reason} (payload cut from {length} bytes)");
-                let payload = delivery.payload.slice(..CUT.min(length));
+                let payload = message.payload_bytes().slice(..CUT.min(length));
+                let cut = self::letter(&self.stream, &original(message, epoch), &reason, payload);
                 // Half of what a server takes: nothing is left to refuse.
-                let _fits = publisher.publish(letter_of(&self.stream, delivery, &reason, payload), ()).await;
+                let _fits = publisher.publish(cut.header(CUT_HEADER, length.to_string()), ()).await;
             }
         }
         while let Err(error) = publisher.drain(tokio::time::Instant::now() + PATIENCE).await {
@@ -69,21 +78,19 @@ struct Original<'a> {
     message_id: Option<&'a str>,
     headers: Vec<(String, String)>,
     sequence: u64,
+    epoch: u32,
     published_ns: i64,
 }
 
-fn original(delivery: &Delivery) -> Original<'_> {
+fn original(message: &StreamMessage, epoch: u32) -> Original<'_> {
     Original {
-        subject: &delivery.subject,
-        message_id: delivery.message_id(),
-        headers: delivery.headers(),
-        sequence: delivery.stream_sequence,
-        published_ns: delivery.published_ns,
+        subject: message.subject(),
+        message_id: message.message_id(),
+        headers: message.headers(),
+        sequence: message.stream_sequence,
+        epoch,
+        published_ns: message.published_ns,
     }
-}
-
-fn letter_of(stream: &str, delivery: &Delivery, reason: &str, payload: bytes::Bytes) -> Outgoing {
-    letter(stream, &original(delivery), reason, payload)
 }
 
 fn letter(stream: &str, original: &Original<'_>, reason: &str, payload: bytes::Bytes) -> Outgoing {
@@ -93,7 +100,8 @@ fn letter(stream: &str, original: &Original<'_>, reason: &str, payload: bytes::B
         .header(REASON_HEADER, reason)
         .header(SUBJECT_HEADER, original.subject)
         .header(STREAM_HEADER, stream)
-        .header(SEQUENCE_HEADER, original.sequence.to_string());
+        .header(SEQUENCE_HEADER, original.sequence.to_string())
+        .header(EPOCH_HEADER, original.epoch.to_string());
     if let Some(id) = original.message_id {
         letter = letter.header(ORIGINAL_ID_HEADER, id);
     }
@@ -116,6 +124,7 @@ mod tests {
             message_id: Some("t:1"),
             headers: vec![("Nats-Msg-Id".into(), "t:1".into()), ("Trace".into(), "x".into())],
             sequence: 42,
+            epoch: 3,
             published_ns: 7,
         };
         let letter = letter("TICKER_KR_KIS", &original, "not protobuf", bytes::Bytes::from_static(b"\xff"));
@@ -129,6 +138,7 @@ mod tests {
                 ("Sise-Subject", "ticker.kr.kis.005930.krx"),
                 ("Sise-Stream", "TICKER_KR_KIS"),
                 ("Sise-Sequence", "42"),
+                ("Sise-Epoch", "3"),
                 ("Sise-Message-Id", "t:1"),
                 ("Sise-Headers", r#"[["Trace","x"]]"#),
             ]

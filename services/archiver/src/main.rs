@@ -1,15 +1,19 @@
 //! Archives the bus: JetStream to ClickHouse, effectively once, acknowledged only when it is stored.
 //!
 //! [`worker`] pulls and acknowledges, [`batch`] turns deliveries into rows, [`archive`] stores them and writes the
-//! ledger. The decisions are pure: [`epoch`] (new, known, rolled back), [`recent`] (published twice), [`stretch`]
-//! (ledger rows). [`storing`] repeats and bisects, [`deadletter`] keeps what cannot be archived.
+//! ledger, [`refill`] what [`orders`] from outside ask for. The decisions are pure: [`epoch`] (new, known, rolled back), [`recent`] (published twice), [`stretch`]
+//! (ledger rows), [`lag`] (how near the unarchived is to being discarded). [`storing`] repeats and bisects,
+//! [`deadletter`] keeps what cannot be archived.
 
 mod archive;
 mod batch;
 mod config;
 mod deadletter;
 mod epoch;
+mod lag;
+mod orders;
 mod recent;
+mod refill;
 mod run;
 mod storing;
 mod stretch;

@@ -1,4 +1,4 @@
-//! The service: one worker for each stream, an orderly stop within its limit.
+//! The service: one worker for each stream, one who takes orders, an orderly stop within its limit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::config::Settings;
+use crate::lag;
+use crate::orders::Desk;
 use crate::worker::Worker;
 
 /// Pause before ClickHouse is asked again at the start.
@@ -35,6 +37,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let context = bus::jetstream(client.clone());
     let ahead = Arc::new(Semaphore::new(AHEAD));
     let mut workers = JoinSet::new();
+    let mut desk = Desk::default();
     for stream in &settings.archiver.streams {
         let worker = Worker {
             stream: stream.clone(),
@@ -43,9 +46,16 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
             context: context.clone(),
             store: store.clone(),
             ahead: Arc::clone(&ahead),
+            orders: desk.open(stream),
         };
         workers.spawn(worker.run(shutdown.clone()));
+        // Ends with the stop; nothing is left to settle.
+        let durable = settings.archiver.durable.clone();
+        let watch = settings.archiver.watch;
+        tokio::spawn(lag::watch(context.clone(), Arc::clone(stream), durable, watch, shutdown.clone()));
     }
+    let answering = desk.answer(settings.nats.clone(), context.clone(), shutdown.clone());
+    workers.spawn(async move { Ok(answering.await?) });
     let failed = tokio::select! {
         () = shutdown.requested() => None,
         // A worker ends by itself only when it failed; the others stop in order.

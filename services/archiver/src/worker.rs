@@ -6,13 +6,14 @@ use std::time::Duration;
 use bus::{BatchLimits, ConsumeError, Consumer, Context, Delivery, NatsSettings};
 use process::Shutdown;
 use store::Store;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::archive::{Archive, Settled};
 use crate::batch::{Batch, span};
 use crate::config::ArchiverSettings;
+use crate::orders::{Order, Orders};
 use crate::storing::Trouble;
 
 /// Pause after the bus refused, before it is asked again.
@@ -32,12 +33,14 @@ pub struct Worker {
     pub store: Store,
     /// Batches that all workers together may pull ahead.
     pub ahead: Arc<Semaphore>,
+    /// What is to be archived out of its turn.
+    pub orders: Orders,
 }
 
 /// The next batch, and the room it takes.
-struct Ahead<'a> {
+struct Ahead {
     pulled: Result<Vec<Delivery>, ConsumeError>,
-    _memory: Option<SemaphorePermit<'a>>,
+    _memory: Option<OwnedSemaphorePermit>,
 }
 
 /// A consumer and the archive behind it.
@@ -51,7 +54,7 @@ impl Worker {
     ///
     /// # Errors
     /// When the settings of the bus cannot be meant.
-    pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+    pub async fn run(mut self, shutdown: Shutdown) -> anyhow::Result<()> {
         let mut told = false;
         while !shutdown.is_requested() {
             let opened = tokio::select! {
@@ -103,15 +106,27 @@ impl Worker {
     }
 
     /// Pulls and archives until the stop is asked for or the consumer must be opened anew.
-    async fn work(&self, mut open: Open, shutdown: &Shutdown) -> anyhow::Result<Result<(), ConsumeError>> {
+    async fn work(
+        &mut self,
+        mut open: Open,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<Result<(), ConsumeError>> {
         let mut limits = self.limits(self.settings.bytes);
-        let mut ahead: Option<Ahead<'_>> = None;
+        let mut ahead: Option<Ahead> = None;
         while !shutdown.is_requested() {
+            // One between two batches: neither waits long for the other.
+            if let Ok(order) = self.orders.try_recv() {
+                self.carry_out(order, &mut open.archive).await;
+            }
             let next = match ahead.take() {
                 Some(next) => next,
                 None => tokio::select! {
                     biased;
                     () = shutdown.requested() => break,
+                    Some(order) = self.orders.recv() => {
+                        self.carry_out(order, &mut open.archive).await;
+                        continue;
+                    }
                     pulled = open.consumer.batch(limits) => Ahead { pulled, _memory: None },
                 },
             };
@@ -142,7 +157,7 @@ impl Worker {
         open: &mut Open,
         mut deliveries: Vec<Delivery>,
         pull_ahead: bool,
-    ) -> anyhow::Result<Option<Ahead<'_>>> {
+    ) -> anyhow::Result<Option<Ahead>> {
         if deliveries.is_empty() {
             return Ok(None);
         }
@@ -150,14 +165,14 @@ impl Worker {
         deliveries.sort_by_key(|delivery| delivery.stream_sequence);
         let (first, last) = span(&deliveries);
         let batch = Batch::read(&self.stream, &deliveries);
-        for (_, unreadable) in &batch.unreadable {
-            let (stream, reason) = (self.stream.to_string(), unreadable.reason());
-            metrics::counter!("archiver_unreadable_total", "stream" => stream, "reason" => reason)
-                .increment(1);
+        if !batch.unreadable.is_empty() {
+            let unreadable = u64::try_from(batch.unreadable.len()).unwrap_or(u64::MAX);
+            metrics::counter!("archiver_unreadable_total", "stream" => self.stream.to_string())
+                .increment(unreadable);
         }
         let Open { consumer, archive } = open;
-        let mut memory = if pull_ahead { self.ahead.try_acquire().ok() } else { None };
-        let mut ahead: Option<Ahead<'_>> = None;
+        let mut memory = if pull_ahead { Arc::clone(&self.ahead).try_acquire_owned().ok() } else { None };
+        let mut ahead: Option<Ahead> = None;
         let span =
             tracing::debug_span!("batch", stream = &*self.stream, first, last, rows = deliveries.len());
         let mut settling = std::pin::pin!(archive.settle(batch, &deliveries).instrument(span));
@@ -185,6 +200,18 @@ impl Worker {
             }
         }
         Ok(ahead)
+    }
+
+    /// Does what was asked for; who asked may be gone meanwhile.
+    async fn carry_out(&self, order: Order, archive: &mut Archive) {
+        let _asker_gone = match order {
+            Order::Replay { first, last, answer } => {
+                answer.send(archive.replay(&self.context, first..=last).await).is_err()
+            }
+            Order::Redrive { message, epoch, answer } => {
+                answer.send(archive.redrive(&message, epoch).await).is_err()
+            }
+        };
     }
 
     fn half_wait(&self) -> Duration {

@@ -35,6 +35,8 @@ pub struct Frame {
     pub events: u64,
     /// Where its lines end in the batch's lines.
     pub lines_end: usize,
+    /// How the script has spoilt it.
+    pub spoilt: Option<&'static str>,
 }
 
 /// The frames of one slice for one connection.

@@ -40,7 +40,7 @@ const WRITE: usize = 128 * 1024;
 
 /// How a socket ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub enum End {
     /// The client sent a close frame.
     Closed,
     /// The client went away, or a write failed.
@@ -55,6 +55,21 @@ enum End {
     Stopping,
 }
 
+impl End {
+    /// Its word on the tape.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Lost => "lost",
+            Self::Unanswered => "unanswered",
+            Self::Cut(false) => "cut",
+            Self::Cut(true) => "reset",
+            Self::Kicked => "kicked",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
 async fn serve<S: Socket>(
     broker: Broker,
     state: Arc<State>,
@@ -62,6 +77,7 @@ async fn serve<S: Socket>(
     handshake: Instant,
     shutdown: Shutdown,
 ) {
+    let opened_ns = written::now_ns();
     // Nagle would hold back the last frame of a slice.
     if let Err(error) = stream.tcp().set_nodelay(true) {
         tracing::warn!(%error, "socket option not set");
@@ -81,7 +97,9 @@ async fn serve<S: Socket>(
     let (id, figures) = state.hub().connect(broker, sender);
     tracing::info!(connection = id, ?broker, "socket open");
     let (session, state) = (Session::default(), state.clone());
-    let link = Link { broker, state, id, ws, items, figures, session, unanswered: None, muted: None };
+    state.tape.connections(written::opened(id, broker, opened_ns)).await;
+    let link =
+        Link { broker, state, id, ws, items, figures, frames: 0, session, unanswered: None, muted: None };
     let end = link.run(shutdown).await;
     tracing::info!(connection = id, ?end, "socket ended");
 }
@@ -94,6 +112,8 @@ struct Link<S> {
     ws: WebSocketStream<S>,
     items: mpsc::Receiver<Item>,
     figures: Arc<Figures>,
+    /// Data frames written.
+    frames: u64,
     /// What a Kiwoom client has said.
     session: Session,
     /// When the oldest unanswered PINGPONG was sent.
@@ -256,6 +276,7 @@ impl<S: Socket> Link<S> {
                 self.account(batch, 0).await;
             }
         }
+        self.state.tape.connections(written::closed(self.id, self.broker, self.frames, end)).await;
         match end {
             End::Kicked => self.part("Bye").await,
             // The library has queued the answer to the close frame. It may fail, the client is gone then.

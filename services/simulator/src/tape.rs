@@ -18,6 +18,8 @@
 //!   `null`.
 //! - `connections` are the simulator's numbers of the sockets that it was written to (1, 2, … by time of accept). An
 //!   event that went to several sockets is one line (Kiwoom: one each). Lines of one connection stand in the order of its frames.
+//! - `frame`, the last field, is the number of the data frame on its connection, from 1, frames without a line counted as
+//!   well. Events that went to several sockets have none.
 //! - In replay of frame files a line is `{"kind":"frame","text":"0|H0STCNT0|…","connections":[1]}`.
 //!
 //! Beside it `<tape>.faults` keeps what must not be in the archive, or came in another way, with a `reason`: `drop`,
@@ -25,7 +27,12 @@
 //! `unwritten` (the socket died first), `slow_reader` (`connections` had no room while another got it), and
 //! `duplicate` (in the tape as well, and sent a second time).
 //!
-//! With `market_goes_on` a third file, `<tape>.market`, has every trade that happened, heard or not: a line as a trade
+//! `<tape>.connections` tells of the sockets: `{"connection":1,"source":"kis","opened_ns":…}` (clock of this machine, UTC,
+//! when it was accepted), and once it has ended `{"connection":1,"source":"kis","closed_ns":…,"frames":17,"end":"cut"}`
+//! with the number of its data frames that were written. A frame that the script has spoilt is
+//! `{"connection":1,"source":"kis","frame":7,"spoilt":"truncate"}` (or `wrong_count`, `garbage`).
+//!
+//! With `market_goes_on` one more file, `<tape>.market`, has every trade that happened, heard or not: a line as a trade
 //! of the tape, of source `kis` and without `connections`, for each tape that counts it. It is what recovery must give.
 
 use std::fs::File;
@@ -41,6 +48,7 @@ enum Command {
     Lines(String),
     Faults(String),
     Market(String),
+    Connections(String),
     Flush(oneshot::Sender<()>),
 }
 
@@ -66,7 +74,8 @@ impl Tape {
             PathBuf::from(path)
         };
         let market = if with_market { Some(create(&beside(".market"))?) } else { None };
-        let files = Files { lines: create(path)?, faults: create(&beside(".faults"))?, market };
+        let connections = create(&beside(".connections"))?;
+        let files = Files { lines: create(path)?, faults: create(&beside(".faults"))?, market, connections };
         let (sender, receiver) = mpsc::channel(WAITING);
         std::thread::Builder::new().name("tape".to_owned()).spawn(move || write(receiver, files))?;
         Ok(Self { sender: Some(sender) })
@@ -93,6 +102,11 @@ impl Tape {
         self.send(lines, Command::Market).await;
     }
 
+    /// Keeps lines of sockets that were opened or have ended.
+    pub async fn connections(&self, lines: String) {
+        self.send(lines, Command::Connections).await;
+    }
+
     async fn send(&self, lines: String, command: fn(String) -> Command) {
         let Some(sender) = self.sender.as_ref().filter(|_| !lines.is_empty()) else { return };
         if sender.send(command(lines)).await.is_err() {
@@ -116,12 +130,14 @@ struct Files {
     lines: BufWriter<File>,
     faults: BufWriter<File>,
     market: Option<BufWriter<File>>,
+    connections: BufWriter<File>,
 }
 
 impl Files {
     fn flush(&mut self) -> std::io::Result<()> {
         self.lines.flush()?;
         self.faults.flush()?;
+        self.connections.flush()?;
         self.market.as_mut().map_or(Ok(()), Write::flush)
     }
 }
@@ -145,6 +161,7 @@ fn write(mut receiver: mpsc::Receiver<Command>, mut files: Files) {
                     result = market.write_all(text.as_bytes());
                 }
             }
+            Command::Connections(text) => result = files.connections.write_all(text.as_bytes()),
             Command::Flush(done) => waiting = Some(done),
         }
         if waiting.is_some() || receiver.is_empty() {

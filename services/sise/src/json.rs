@@ -100,6 +100,17 @@ fn status(map: &mut Map<String, Value>, status: &Status) {
             put(map, "since_ns", json!(since_ns));
         }
         Status::GapOpened(gap) | Status::GapClosed(gap) => self::gap(map, gap),
+        Status::Ownership { change, uncovered } => {
+            let symbols: Vec<_> = uncovered.iter().map(market::Symbol::as_str).collect();
+            put(map, "group", json!(change.group.as_str()));
+            put(map, "from", json!(change.from.as_str()));
+            put(map, "to", json!(change.to.as_str()));
+            put(map, "by", json!(change.by.as_str()));
+            put(map, "hold", json!(change.hold));
+            put(map, "why", json!(change.why));
+            put(map, "missed_since_ns", json!(change.missed_since_ns));
+            put(map, "uncovered", json!(symbols));
+        }
     }
 }
 

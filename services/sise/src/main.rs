@@ -1,7 +1,10 @@
 //! `sise`: the command line. One file a subcommand; small ones start no runtime, so that `sise decode` is quick.
 
 mod ask;
+mod deadletter;
 mod decode;
+mod failover;
+mod journal;
 mod json;
 mod migrate;
 mod parse;
@@ -31,6 +34,8 @@ enum Command {
     Decode(decode::Decode),
     /// Read a broker's raw frames, one a line, and print what each holds or why it is refused.
     Parse(parse::Parse),
+    /// List, print and check a service's journal; publish again what an archive lacks.
+    Journal(journal::Journal),
     /// Compare the streams of the server with nats/streams.json, and make them match.
     Streams(streams::Streams),
     /// Validate the symbols file; show what each key carries and what has no room.
@@ -39,6 +44,10 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Ask a broker's cell for a page of its REST interface and print it.
     Ask(ask::Ask),
+    /// Show which broker carries which group and how the brokers are; give a group to another broker.
+    Failover(failover::Failover),
+    /// List what could not be understood or stored, show one, hand messages back to the archiver.
+    Deadletter(deadletter::Deadletter),
     /// Follow a subject and print each event as one line of JSON.
     Tap(tap::Tap),
 }
@@ -49,10 +58,13 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Decode(command) => decode::run(&command),
         Command::Parse(command) => parse::run(&command),
+        Command::Journal(command) => journal::run(&command, &arguments.config),
         Command::Streams(command) => wait(streams::run(&command, &arguments.config)),
         Command::Symbols(command) => symbols::run(&command, &arguments.config),
         Command::Migrate(command) => wait(migrate::run(&command, &arguments.config)),
         Command::Ask(command) => wait(ask::run(&command, &arguments.config)),
+        Command::Failover(command) => wait(failover::run(&command, &arguments.config)),
+        Command::Deadletter(command) => wait(deadletter::run(&command, &arguments.config)),
         Command::Tap(command) => wait(tap::run(&command, &arguments.config)),
     };
     match result {

@@ -48,7 +48,7 @@ pub async fn run(command: &Streams, config: &[PathBuf]) -> anyhow::Result<ExitCo
         What::Diff => Ok(if changes.iter().any(differs) { ExitCode::FAILURE } else { ExitCode::SUCCESS }),
         What::Apply => {
             topology::apply(&context, &wanted).await?;
-            println!("{} streams as defined", wanted.streams.len());
+            println!("{} streams and {} buckets as defined", wanted.streams.len(), wanted.buckets.len());
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -75,6 +75,15 @@ fn prepare(check: &Check, config: &[PathBuf]) -> anyhow::Result<(PathBuf, Plan)>
     Ok((file, Plan::new(&universe, &keys)))
 }
 
+/// The universe of the settings' symbols file.
+///
+/// # Errors
+/// What is wrong with the settings or the file, and where.
+pub fn configured(config: &[PathBuf]) -> anyhow::Result<Universe> {
+    let raw: Raw = Sources::new("sise", config).load()?;
+    read(&raw.symbols.file)
+}
+
 /// Reads a symbols file and the files that it names, relative ones from its own folder.
 fn read(file: &Path) -> anyhow::Result<Universe> {
     let text = text_file::read(file, MOST_BYTES).map_err(anyhow::Error::msg)?;

@@ -31,7 +31,7 @@ async fn a_stream_made_again_begins_an_epoch() {
     assert_eq!(house.number("SELECT max(epoch) FROM archived").await, 2);
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     let _absent = std::fs::remove_dir_all(to);
     assert!(Command::new("cp").arg("-a").args([from, to]).status().expect("cp").success());
 }

@@ -64,3 +64,22 @@ async fn one_event_published_twice_is_one_row() {
     assert_eq!(house.number("SELECT count() FROM trades").await, 4);
     assert_eq!(house.number("SELECT count() FROM archive_holes").await, 0);
 }
+
+#[tokio::test]
+async fn the_same_trades_from_two_brokers_in_equal_batches_are_rows_of_both() {
+    let house = House::build().await;
+    let of = |source| {
+        move |number| {
+            let mut event = trade(number);
+            event.stamp.source = source;
+            event
+        }
+    };
+    // Published before the archiver runs: it finds two whole batches with the same event ids.
+    house.publish((1..=24).map(of(market::Source::Kis))).await;
+    house.publish((1..=24).map(of(market::Source::Kiwoom))).await;
+    let _archiver = house.archiver();
+    house.until_number("SELECT sum(rows) FROM archived", 48).await;
+    assert_eq!(house.number("SELECT count() FROM trades").await, 48);
+    assert_eq!(house.number("SELECT uniqExact(event_id) FROM trades").await, 24);
+}

@@ -43,8 +43,17 @@ impl Process {
 
     /// Resident memory in MB.
     pub fn resident_mb(&self) -> u64 {
+        self.memory_mb("VmRSS:")
+    }
+
+    /// The most that was ever resident, in MB.
+    pub fn most_resident_mb(&self) -> u64 {
+        self.memory_mb("VmHWM:")
+    }
+
+    fn memory_mb(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("status");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("memory");
         line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).expect("kB") / 1_024
     }
 
@@ -179,6 +188,7 @@ impl House {
     async fn stop_merges(&self) {
         self.execute("SYSTEM STOP MERGES trades").await;
         self.execute("SYSTEM STOP MERGES order_books").await;
+        self.execute("SYSTEM STOP MERGES feed_status").await;
     }
 
     pub fn start_nats_again(&mut self) {
@@ -260,6 +270,14 @@ fn variable(name: &str, what: &str) -> PathBuf {
     path.unwrap_or_else(|| panic!("{name} is not set: the path of {what} (scripts/lib installs it)"))
 }
 
+/// One of our programs.
+pub fn program(name: &str) -> PathBuf {
+    let beside = Path::new(env!("CARGO_BIN_EXE_archiver")).parent().expect("folder").to_owned();
+    let program = std::env::var_os("SISE_BIN_DIR").map_or(beside, PathBuf::from).join(name);
+    assert!(program.exists(), "{} is not there: cargo build -p {name}", program.display());
+    program
+}
+
 fn start_nats(folder: &Path, port: u16) -> Process {
     let mut command = Command::new(variable("SISE_NATS_SERVER", "a nats-server"));
     command.args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"]).arg(folder.join("nats"));
@@ -268,10 +286,7 @@ fn start_nats(folder: &Path, port: u16) -> Process {
 
 fn start_clickhouse(folder: &Path, port: u16) -> Process {
     let library = variable("SISE__CLICKHOUSE_EMBEDDED__LIBRARY", "libchdb.so");
-    let beside = Path::new(env!("CARGO_BIN_EXE_archiver")).parent().expect("folder").to_owned();
-    let binaries = std::env::var_os("SISE_BIN_DIR").map_or(beside, PathBuf::from);
-    let program = binaries.join("clickhouse-embedded");
-    assert!(program.exists(), "{} is not there: cargo build -p clickhouse-embedded", program.display());
+    let program = program("clickhouse-embedded");
     let config = folder.join("empty.toml");
     std::fs::write(&config, "").expect("settings");
     let mut command = Command::new(program);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use market::{Market, calendar::Calendar};
+use market::{Change, Group, Market, Symbol, Tape, calendar::Calendar};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ns;
 use crate::feed::{Action, Note, Now, Opening, Protocol, Retry};
+use crate::pulse::Pulse;
 
 /// Frames of several records reach several kB, and a client with an 8 kB limit was cut off: 512 kB and more.
 const MAX_MESSAGE: usize = 1 << 20;
@@ -61,7 +62,7 @@ pub struct Frame {
     pub text: Bytes,
 }
 
-/// What happened to a connection.
+/// What happened to a connection, or to what the connections of a feed carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkNote {
     /// It was made.
@@ -76,6 +77,20 @@ pub enum LinkNote {
         reason: String,
         /// When the last message of any kind was read, UTC ns.
         last_received_ns: i64,
+    },
+    /// This broker carries a group now.
+    Took {
+        /// Which, from whom, why.
+        change: Change,
+        /// What nobody carried since the owner before died, and this broker is about to ask for.
+        missing: Vec<(Tape, Symbol)>,
+        /// What it has no room for or may not carry.
+        uncovered: Vec<Symbol>,
+    },
+    /// This broker carries a group no longer.
+    Gave {
+        /// Which.
+        group: Group,
     },
 }
 
@@ -101,6 +116,8 @@ pub struct Dialer {
     pub calendar: Calendar,
     /// Whether data is expected at all times, whatever the calendar says (simulated brokers).
     pub always_open: bool,
+    /// Where the connection shows its signs of life.
+    pub pulse: Arc<Pulse>,
 }
 
 /// Runs one connection from connect to end, carrying what is `wanted` as that changes. Frames go to `out`; while `out`
@@ -122,6 +139,7 @@ pub async fn run<P: Protocol>(
             return End { retry: Retry::Backoff, healthy: Duration::ZERO };
         }
     };
+    dialer.pulse.is_up(true);
     tell(dialer, out, connection_id, LinkNote::Up).await;
     let mut link = Link {
         dialer,
@@ -135,6 +153,7 @@ pub async fn run<P: Protocol>(
         actions: Vec::new(),
     };
     let (reason, retry) = link.speak(&mut socket, &mut wanted, idle, stop).await;
+    dialer.pulse.is_up(false);
     // The broker holds the key for a while after an unclean end: always say good-bye.
     let _gone_anyway = timeout(CLOSE_LIMIT, socket.close(None)).await;
     let healthy = link.last_message.duration_since(link.started);
@@ -197,7 +216,10 @@ impl<P: Protocol> Link<'_, P> {
             tokio::select! {
                 () = stop.cancelled() => return ("stopped".to_owned(), Retry::Never),
                 () = idle.cancelled() => return ("idle".to_owned(), Retry::After(Duration::ZERO)),
-                Ok(()) = wanted.changed() => self.protocol.want(&wanted.borrow_and_update()),
+                Ok(()) = wanted.changed() => {
+                    self.dialer.pulse.unsettled();
+                    self.protocol.want(&wanted.borrow_and_update());
+                }
                 message = socket.next() => {
                     if let Some(end) = self.message(socket, message).await {
                         return end;
@@ -250,6 +272,7 @@ impl<P: Protocol> Link<'_, P> {
         let now = self.now_quick();
         if self.protocol.received(&text, now, &mut self.actions) {
             self.frame_sequence += 1;
+            self.dialer.pulse.frame(received_ns);
             let frame = Frame {
                 connection_id: self.connection_id,
                 frame_sequence: self.frame_sequence,
@@ -274,6 +297,9 @@ impl<P: Protocol> Link<'_, P> {
                     }
                 }
                 Action::Note(note) => {
+                    if let Note::Settled { registered, .. } = note {
+                        self.dialer.pulse.settled(registered);
+                    }
                     tell(self.dialer, self.out, self.connection_id, LinkNote::Protocol(note)).await;
                 }
                 Action::Close { reason, then } => return Some((reason, then)),
@@ -285,6 +311,7 @@ impl<P: Protocol> Link<'_, P> {
     fn heard(&mut self, received_ns: i64) {
         self.last_message = Instant::now();
         self.last_received_ns = received_ns;
+        self.dialer.pulse.message(received_ns);
     }
 
     fn now(&self) -> Now {

@@ -15,6 +15,7 @@ pub mod kiwoom;
 pub mod lines;
 pub mod pace;
 pub mod page;
+pub mod pulse;
 pub mod settings;
 pub mod silence;
 pub mod tls;

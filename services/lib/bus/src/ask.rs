@@ -75,6 +75,19 @@ pub async fn ask(
     let Some(subject) = request_subject(source, call) else {
         return Err(AskError::Call { source_word: source.to_owned(), call: call.to_owned() });
     };
+    ask_at(client, subject, payload, limit).await
+}
+
+/// Asks whoever answers `subject`, as [`ask`] does.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn ask_at(
+    client: &Client,
+    subject: String,
+    payload: Bytes,
+    limit: Duration,
+) -> Result<Bytes, AskError> {
     if payload.len() > MAX_REQUEST {
         return Err(AskError::TooLarge { bytes: payload.len() });
     }

@@ -5,6 +5,9 @@
 
 mod state;
 
+use std::sync::Arc;
+
+use async_nats::Client;
 use async_nats::jetstream::consumer::pull::{self, MessagesErrorKind};
 use async_nats::jetstream::consumer::{Info, PullConsumer};
 use async_nats::jetstream::context::ConsumerInfoErrorKind;
@@ -13,7 +16,9 @@ use async_nats::jetstream::{Context, ErrorCode, Message};
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::{Instant, timeout_at};
 
-pub use self::state::{BatchLimits, ConsumeError, DurableState, PullSettings, StreamState, stream_state};
+pub use self::state::{
+    BatchLimits, ConsumeError, DurableState, PullSettings, StreamState, durable_state, stream_state,
+};
 use crate::connect::backoff;
 use crate::delivery::Delivery;
 
@@ -23,6 +28,8 @@ pub struct Consumer {
     stream: String,
     durable: String,
     pull: PullSettings,
+    /// For acknowledgements: one for all deliveries.
+    client: Arc<Client>,
     messages: Option<pull::Stream>,
     /// Taken from the subscription, not yet given out: a batch that was dropped half way loses nothing.
     ready: Vec<Delivery>,
@@ -57,6 +64,7 @@ impl Consumer {
             stream: stream.to_owned(),
             durable: durable.to_owned(),
             pull,
+            client: Arc::new(context.client()),
             messages: None,
             ready: Vec::new(),
             ready_bytes: 0,
@@ -115,12 +123,7 @@ impl Consumer {
     /// # Errors
     /// [`ConsumeError`] when the durable is gone or the server is away.
     pub async fn durable_state(&self) -> Result<DurableState, ConsumeError> {
-        let info = self.info().await?;
-        Ok(DurableState {
-            pending: info.num_pending,
-            ack_pending: u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX),
-            ack_floor: info.ack_floor.stream_sequence,
-        })
+        Ok(DurableState::from(&self.info().await?))
     }
 
     /// How often the subscription was rebuilt since the last message.
@@ -154,7 +157,7 @@ impl Consumer {
     async fn received(&mut self) -> Result<Option<Delivery>, ConsumeError> {
         let Some(messages) = &mut self.messages else { return Ok(None) };
         match messages.next().await {
-            Some(Ok(message)) => Ok(self.take(message)),
+            Some(Ok(message)) => Ok(self.take(&message)),
             Some(Err(error)) => match error.kind() {
                 MessagesErrorKind::ConsumerDeleted => {
                     self.messages = None;
@@ -184,10 +187,10 @@ impl Consumer {
         }
     }
 
-    fn take(&mut self, message: Message) -> Option<Delivery> {
+    fn take(&mut self, message: &Message) -> Option<Delivery> {
         self.heard = Instant::now();
         self.rebuilds = 0;
-        let delivery = Delivery::read(message);
+        let delivery = Delivery::read(message, &self.client);
         if delivery.is_none() {
             metrics::counter!("bus_foreign_messages_total", "stream" => self.stream.clone()).increment(1);
         }

@@ -4,8 +4,8 @@
 //! that is refused is set aside with its reason and can be read again by a newer version.
 
 use market::{
-    At, Body, Codes, Event, Gap, Level, Levels, Market, OrderBook, Price, Quantity, Stamp, Status, Symbol,
-    Tape, Trade, TradeDate, Value,
+    At, Body, Change, Codes, Event, Gap, Level, Levels, Market, OrderBook, Price, Quantity, Stamp, Status,
+    Symbol, Tape, Trade, TradeDate, Value,
 };
 use prost::Message as _;
 
@@ -122,6 +122,22 @@ fn status(message: &proto::Event, body: &proto::Status, market: Market) -> Resul
         },
         What::GapOpened(body) => Status::GapOpened(gap(message, body, market)?),
         What::GapClosed(body) => Status::GapClosed(gap(message, body, market)?),
+        What::Ownership(body) => Status::Ownership {
+            change: change(body)?,
+            uncovered: body.uncovered.iter().map(|text| Symbol::parse(text)).collect::<Result<_, _>>()?,
+        },
+    })
+}
+
+fn change(body: &proto::Ownership) -> Result<Change, DecodeError> {
+    Ok(Change {
+        group: words::group_from_proto(body.group)?,
+        from: words::source_from_proto(body.from)?,
+        to: words::source_from_proto(body.to)?,
+        by: words::changed_by_from_proto(body.by)?,
+        hold: body.hold,
+        why: body.why.clone(),
+        missed_since_ns: body.missed_since_ns,
     })
 }
 

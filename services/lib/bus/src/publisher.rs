@@ -4,10 +4,17 @@
 //! everything behind it too, in order: the server drops those it has (within its duplicate window; the archive drops
 //! the rest). When the connection breaks a new one is made, so that nothing can overtake. A publisher never gives up:
 //! what stands in the way is logged once, counted, and tried again with a growing pause.
+//!
+//! A server may lose what it acknowledged: power failed, or its store was put back to an earlier copy. A publisher that
+//! was made with [`Publisher::remembering`] looks at every new connection, before anything is sent, whether the newest
+//! message of each stream is still there, and says from where to publish again ([`Rewind`]) when it is not.
 
+mod checkpoints;
+mod memory;
 mod outgoing;
 mod session;
 mod trouble;
+mod verify;
 mod window;
 
 use std::future::Future;
@@ -17,9 +24,13 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use metrics::{Counter, Histogram};
 
+pub use self::checkpoints::Checkpoint;
+use self::memory::Memory;
+pub use self::memory::{Rewind, RolledBack};
 pub use self::outgoing::{MAX_MESSAGE, Outgoing, PublishError};
-use self::session::{Reply, Session};
+use self::session::{Reply, Session, Stored};
 pub use self::trouble::Trouble;
+use self::verify::{Lost, verify};
 use self::window::Window;
 use crate::connect::{ConnectError, NatsSettings, backoff};
 
@@ -33,7 +44,7 @@ pub struct DrainError {
     pub trouble: Option<Trouble>,
 }
 
-type Opening = Pin<Box<dyn Future<Output = Result<Session, ConnectError>> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = Result<(Session, Vec<Lost>), Trouble>> + Send>>;
 
 /// A publisher: one connection of its own, one window. `T` travels with each message, for example its journal position.
 pub struct Publisher<T> {
@@ -41,6 +52,8 @@ pub struct Publisher<T> {
     service: String,
     ack_timeout: Duration,
     window: Window<T>,
+    /// None when nobody could publish again.
+    memory: Option<Memory<T>>,
     session: Option<Session>,
     opening: Option<Opening>,
     /// Counts the sendings of the window: an answer of an earlier one is no news when it is bad.
@@ -61,7 +74,7 @@ struct Metrics {
     ack_seconds: Histogram,
 }
 
-impl<T: Copy + Send> Publisher<T> {
+impl<T: Copy + Ord + Send + Sync + 'static> Publisher<T> {
     /// A publisher of `service`. Connects when it is first used, and waits for a server that is away.
     ///
     /// # Errors
@@ -73,6 +86,7 @@ impl<T: Copy + Send> Publisher<T> {
             service: service.to_owned(),
             ack_timeout: Duration::from_millis(settings.ack_timeout_ms),
             window: Window::new(),
+            memory: None,
             session: None,
             opening: None,
             round: 0,
@@ -88,6 +102,36 @@ impl<T: Copy + Send> Publisher<T> {
         })
     }
 
+    /// As [`Publisher::new`], with a memory of what is stored, beginning with the `saved` checkpoints of an earlier
+    /// process. The tags must rise, and whoever hands messages over must heed [`Publisher::take_rewind`].
+    ///
+    /// # Errors
+    /// [`ConnectError`] when the settings cannot be meant.
+    pub fn remembering(
+        settings: &NatsSettings,
+        service: &str,
+        saved: Vec<Checkpoint<T>>,
+    ) -> Result<Self, ConnectError> {
+        Ok(Self { memory: Some(Memory::new(saved)), ..Self::new(settings, service)? })
+    }
+
+    /// What is to be saved beside the acknowledged tag: for each stream it was published to, a few dozen messages.
+    pub fn checkpoints(&self) -> impl Iterator<Item = &Checkpoint<T>> {
+        self.memory.iter().flat_map(|memory| memory.checkpoints.all())
+    }
+
+    /// Whether the server has forgotten. Until [`Publisher::take_rewind`] all that is handed over is dropped: it comes
+    /// again.
+    #[must_use]
+    pub fn must_rewind(&self) -> bool {
+        self.memory.as_ref().is_some_and(|memory| memory.rewind.is_some())
+    }
+
+    /// From where on to hand the messages over again, in order: what was in flight is dropped. Once for each loss.
+    pub fn take_rewind(&mut self) -> Option<Rewind<T>> {
+        self.memory.as_mut()?.rewind.take()
+    }
+
     /// Hands a message over; waits while the window is full. Dropped before it is done, it has taken nothing.
     ///
     /// # Errors
@@ -96,6 +140,11 @@ impl<T: Copy + Send> Publisher<T> {
         let outgoing = outgoing.checked()?;
         while !self.has_room() {
             self.step().await;
+        }
+        if let Some(memory) = &self.memory
+            && (memory.rewind.is_some() || memory.stands(&outgoing.subject, tag))
+        {
+            return Ok(());
         }
         self.window.push(outgoing, tag);
         // No waiting from here on: what the connection does not take now goes with the next step.
@@ -113,7 +162,7 @@ impl<T: Copy + Send> Publisher<T> {
             && self.window.bytes() < self.settings.window_bytes
     }
 
-    /// The tag up to which every message is stored; none until the first is.
+    /// The tag up to which every message is stored; none until the first is, also after a rewind.
     #[must_use]
     pub fn acknowledged(&self) -> Option<T> {
         self.window.acknowledged()
@@ -131,16 +180,18 @@ impl<T: Copy + Send> Publisher<T> {
         self.trouble.as_ref().map(|(trouble, _)| trouble)
     }
 
-    /// Works until more is acknowledged than before; with nothing in flight it keeps the connection and never returns.
+    /// Works until more is acknowledged than before, or the server turns out to have forgotten; with nothing in flight it
+    /// keeps the connection and does not return.
     /// Safe to drop: made for `select!` beside the source of messages.
     pub async fn progress(&mut self) {
         let before = self.window.front();
-        while self.window.front() == before {
+        while self.window.front() == before && !self.must_rewind() {
             self.step().await;
         }
     }
 
-    /// Waits until everything is acknowledged, at most until `deadline`.
+    /// Waits until everything is acknowledged, at most until `deadline`. Nothing is in flight when the server has
+    /// forgotten: see [`Publisher::must_rewind`].
     ///
     /// # Errors
     /// [`DrainError`] with what is left; it stays in the window.
@@ -180,35 +231,60 @@ impl<T: Copy + Send> Publisher<T> {
             },
             () = down.cancelled() => self.failed(lost()),
             () = until(oldest), if paused.is_none() => self.failed(Trouble::Timeout),
-            () = until(paused), if paused.is_some() => self.send_again(),
+            () = until(paused), if paused.is_some() => self.send_again(false),
         }
     }
 
-    /// Makes a connection, after a pause when the last attempts failed.
+    /// Makes a connection, after a pause when the last attempts failed, and looks what the server still has.
     async fn open(&mut self) {
         let opening = self.opening.get_or_insert_with(|| {
             let (settings, service, wait) =
                 (self.settings.clone(), self.service.clone(), backoff(self.failures));
+            let tracks = self.memory.as_ref().map(|memory| memory.checkpoints.tracks().to_vec());
+            let timeout = self.ack_timeout;
             Box::pin(async move {
                 tokio::time::sleep(wait).await;
-                Session::open(&settings, &service).await
+                let session = Session::open(&settings, &service).await.map_err(|error| match error {
+                    ConnectError::Credentials { .. } => Trouble::Credentials,
+                    error => Trouble::Disconnected { problem: error.to_string() },
+                })?;
+                let lost = verify(session.context(), timeout, tracks.unwrap_or_default()).await?;
+                Ok((session, lost))
             })
         });
         let opened = opening.await;
         self.opening = None;
         match opened {
-            Ok(session) => {
+            Ok((session, lost)) => {
                 self.session = Some(session);
-                self.send_again();
+                self.forgotten(&lost);
+                self.send_again(true);
                 if self.window.messages() == 0 {
                     self.failures = self.failures.min(1);
-                }
-                if let Some((Trouble::Disconnected { .. } | Trouble::Credentials, _)) = self.trouble {
+                    self.recovered();
+                } else if let Some((Trouble::Disconnected { .. } | Trouble::Credentials, _)) = self.trouble {
                     self.recovered();
                 }
             }
-            Err(ConnectError::Credentials { .. }) => self.failed(Trouble::Credentials),
-            Err(error) => self.failed(Trouble::Disconnected { problem: error.to_string() }),
+            Err(trouble) => self.failed(trouble),
+        }
+    }
+
+    /// Drops what is in flight when acknowledged messages are gone: they must come before it.
+    fn forgotten(&mut self, lost: &[Lost]) {
+        let Some(memory) = self.memory.as_mut().filter(|_| !lost.is_empty()) else { return };
+        memory.roll_back(lost);
+        self.window.clear();
+        for stream in memory.rewind.iter().flat_map(|rewind| &rewind.streams) {
+            metrics::counter!("bus_rolled_back_total", "stream" => stream.stream.to_string()).increment(1);
+            tracing::error!(
+                service = self.service,
+                stream = %stream.stream,
+                acknowledged = stream.acknowledged,
+                standing = stream.standing,
+                last_sequence = stream.last_sequence,
+                "server has lost acknowledged messages: they are published again"
+            );
         }
     }
 
@@ -231,21 +307,32 @@ impl<T: Copy + Send> Publisher<T> {
 
     fn book(&mut self, reply: Reply) {
         match reply.outcome {
-            Ok(duplicate) => {
-                let Some(sent) = self.window.stored(reply.number) else { return };
-                self.metrics.ack_seconds.record(sent.elapsed());
-                self.metrics.acknowledged.increment(1);
-                self.metrics.duplicates.increment(u64::from(duplicate));
-                if self.failures > 0
-                    && self.trouble.as_ref().is_none_or(|(_, front)| self.window.front() > *front)
-                {
-                    self.failures = 0;
-                    self.recovered();
-                }
-            }
+            Ok(stored) => self.stored(reply.number, stored),
             // One pause a round; what was sent before the last pause has been sent again since.
             Err(trouble) if reply.round == self.round && self.paused.is_none() => self.failed(trouble),
             Err(_) => {}
+        }
+    }
+
+    fn stored(&mut self, number: u64, Stored { place, duplicate }: Stored) {
+        let memory = &mut self.memory;
+        if !duplicate && memory.as_ref().is_some_and(|memory| memory.is_given_again(&place)) {
+            // The stream was made again under this connection: the next one looks what is there.
+            let problem = format!("{} gives sequence {} out again", place.stream, place.sequence);
+            return self.failed(Trouble::Disconnected { problem });
+        }
+        let sent = self.window.stored(number, place, |place, message_id, tag| {
+            if let Some(memory) = memory {
+                memory.stored(place, message_id, tag);
+            }
+        });
+        let Some(sent) = sent else { return };
+        self.metrics.ack_seconds.record(sent.elapsed());
+        self.metrics.acknowledged.increment(1);
+        self.metrics.duplicates.increment(u64::from(duplicate));
+        if self.failures > 0 && self.trouble.as_ref().is_none_or(|(_, front)| self.window.front() > *front) {
+            self.failures = 0;
+            self.recovered();
         }
     }
 
@@ -269,10 +356,10 @@ impl<T: Copy + Send> Publisher<T> {
     }
 
     /// After a pause or on a new connection: everything unacknowledged goes again, in order, as a new round.
-    fn send_again(&mut self) {
+    fn send_again(&mut self, new_connection: bool) {
         self.paused = None;
         self.round += 1;
-        let under_way = self.window.rewind();
+        let under_way = if new_connection { self.window.rewind_all() } else { self.window.rewind() };
         let reason = self.trouble().map_or("none", Trouble::reason);
         if under_way > 0 {
             metrics::counter!("bus_publish_retried_total", "reason" => reason).increment(under_way);

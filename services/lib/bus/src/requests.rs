@@ -1,4 +1,5 @@
-//! `rest.<source>.<call>` answered: requests for one page of a broker's REST interface, as a NATS service.
+//! Requests answered, as a NATS service: `rest.<source>.<call>` for one page of a broker's REST interface, and whatever
+//! another service answers at a [`Place`] of its own.
 //!
 //! A request is JSON, an answer is JSON or a [`Refused`] in headers; what either means is the cell's business. Services
 //! of one source share a queue group, so each request reaches one of them. The NATS service API makes them visible:
@@ -32,6 +33,19 @@ const MAX_TEXT: usize = 1_000;
 const OVERHEAD: usize = 1_024;
 /// One request, one answer, whichever service of the source takes it.
 const QUEUE_GROUP: &str = "pages";
+
+/// Where a service answers, and what the service API tells of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The subject before the call: `archiver` for `archiver.<call>`.
+    pub prefix: &'a str,
+    /// The name of the endpoint: letters, digits, `_` and `-`.
+    pub endpoint: &'a str,
+    /// Those that share a group share the requests: each reaches one of them.
+    pub queue_group: &'a str,
+    /// What is answered, for people.
+    pub description: &'a str,
+}
 
 /// The subject of a call; none when source or call is no single word.
 #[must_use]
@@ -108,15 +122,35 @@ impl Responder {
         let Some(_) = request_subject(source, "x") else {
             return Err(RespondError::Source { source_word: source.to_owned() });
         };
+        let prefix = format!("rest.{source}");
+        let place = Place {
+            prefix: &prefix,
+            endpoint: "page",
+            queue_group: QUEUE_GROUP,
+            description: "one page of the broker's REST interface",
+        };
+        Self::start_at(settings, service, version, place).await
+    }
+
+    /// Answers `<prefix>.*` of `place` as `service` of `version`.
+    ///
+    /// # Errors
+    /// [`RespondError`] when settings, place or version cannot be meant.
+    pub async fn start_at(
+        settings: &NatsSettings,
+        service: &str,
+        version: &str,
+        place: Place<'_>,
+    ) -> Result<Self, RespondError> {
         let client = connect(settings, service).await?;
         let fail = |e: async_nats::Error| RespondError::Announce {
             service: service.to_owned(),
             problem: e.to_string(),
         };
-        let builder = client.service_builder().description("one page of the broker's REST interface");
-        let announced = builder.queue_group(QUEUE_GROUP).start(service, version).await.map_err(fail)?;
-        let group = announced.group(format!("rest.{source}"));
-        let endpoint = group.endpoint_builder().name("page").add("*").await.map_err(fail)?;
+        let builder = client.service_builder().description(place.description);
+        let announced = builder.queue_group(place.queue_group).start(service, version).await.map_err(fail)?;
+        let group = announced.group(place.prefix);
+        let endpoint = group.endpoint_builder().name(place.endpoint).add("*").await.map_err(fail)?;
         let room = Arc::new(Semaphore::new(MAX_WAITING));
         let (sender, asked) = mpsc::channel(MAX_WAITING);
         tokio::spawn(read(endpoint, client.clone(), Arc::clone(&room), sender));
@@ -154,7 +188,7 @@ impl Responder {
             let _sent = client.flush().await;
         };
         if tokio::time::timeout(limit, end).await.is_err() {
-            tracing::warn!("page requests are left unanswered at the stop");
+            tracing::warn!("requests are left unanswered at the stop");
         }
     }
 }
@@ -273,7 +307,7 @@ impl Pending {
             }
         };
         if let Err(error) = sent {
-            tracing::warn!(%error, "answer to a page request not sent");
+            tracing::warn!(%error, "answer to a request not sent");
         }
     }
 

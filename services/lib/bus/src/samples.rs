@@ -1,8 +1,9 @@
 //! One event of each kind, for the tests of this crate.
 
 use market::{
-    AggressorSide, At, Body, Codes, Event, Gap, GapReason, Level, Levels, Market, OrderBook, Origin, Price,
-    Quantity, Session, Source, Stamp, Status, Symbol, Tape, Trade, TradeDate, Value,
+    AggressorSide, At, Body, Change, ChangedBy, Codes, Event, Gap, GapReason, Group, Level, Levels, Market,
+    OrderBook, Origin, Price, Quantity, Session, Source, Stamp, Status, Symbol, Tape, Trade, TradeDate,
+    Value,
 };
 
 pub(crate) fn symbol(text: &str) -> Symbol {
@@ -96,6 +97,18 @@ pub(crate) fn statuses() -> Vec<Event> {
         },
         Status::GapOpened(gap(None, None)),
         Status::GapClosed(gap(Some(1_795_478_431_000_000_000), Some((Tape::Nxt, symbol("000660"))))),
+        Status::Ownership {
+            change: Change {
+                group: Group::A,
+                from: Source::Kiwoom,
+                to: Source::Kis,
+                by: ChangedBy::Auto,
+                hold: false,
+                why: "kiwoom is dead: no message for 60 s".into(),
+                missed_since_ns: Some(1_795_478_000_000_000_000),
+            },
+            uncovered: vec![symbol("0155E0")],
+        },
     ]
     .map(|status| Event { stamp: stamp(Market::Kr), body: Body::Status(status) })
     .into()

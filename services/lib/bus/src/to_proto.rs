@@ -1,7 +1,7 @@
 //! Event to payload. Cannot fail: what an [`Event`] holds, the payload holds.
 
 use bytes::Bytes;
-use market::{At, Body, Event, Gap, Level, OrderBook, Price, Quantity, Status, Symbol, Trade};
+use market::{At, Body, Change, Event, Gap, Level, OrderBook, Price, Quantity, Status, Symbol, Trade};
 use prost::Message as _;
 
 use crate::generated as proto;
@@ -109,6 +109,20 @@ fn status(status: &Status) -> proto::status::What {
         }),
         Status::GapOpened(event) => What::GapOpened(gap(event)),
         Status::GapClosed(event) => What::GapClosed(gap(event)),
+        Status::Ownership { change, uncovered } => What::Ownership(ownership(change, uncovered)),
+    }
+}
+
+fn ownership(change: &Change, uncovered: &[Symbol]) -> proto::Ownership {
+    proto::Ownership {
+        group: words::group_to_proto(change.group),
+        from: words::source_to_proto(change.from),
+        to: words::source_to_proto(change.to),
+        by: words::changed_by_to_proto(change.by),
+        hold: change.hold,
+        why: change.why.clone(),
+        missed_since_ns: change.missed_since_ns,
+        uncovered: uncovered.iter().map(Symbol::to_string).collect(),
     }
 }
 

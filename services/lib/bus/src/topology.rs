@@ -1,4 +1,4 @@
-//! `nats/streams.json` to streams and durables: what the server must have.
+//! `nats/streams.json` to streams, durables and buckets: what the server must have.
 //!
 //! [`diff`] compares with the server, [`apply`] makes it so; neither deletes anything.
 
@@ -23,6 +23,8 @@ const DEFAULT: &str = include_str!("../../../../nats/streams.json");
 pub struct Topology {
     /// The streams, in the order of the file.
     pub streams: Vec<StreamSpec>,
+    /// The key-value buckets, in the order of the file.
+    pub buckets: Vec<BucketSpec>,
 }
 
 /// A stream.
@@ -60,6 +62,23 @@ pub struct DurableSpec {
     pub max_ack_pending: i64,
 }
 
+/// A key-value bucket: a stream of its own on the server, which keeps the last values of each key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketSpec {
+    /// The name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Values kept of each key.
+    pub history: i64,
+    /// After so long a value goes; zero = never.
+    pub max_age: Duration,
+    /// Its limit in bytes: beyond it nothing is taken any more.
+    pub max_bytes: i64,
+    /// 1 on one node, 3 on a cluster.
+    pub replicas: usize,
+}
+
 /// What is wrong with the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
@@ -93,6 +112,19 @@ struct RawFile {
     defaults: RawDefaults,
     streams: Vec<RawStream>,
     durables: Vec<DurableSpec>,
+    #[serde(default)]
+    buckets: Vec<RawBucket>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBucket {
+    name: String,
+    description: String,
+    history: i64,
+    max_age_hours: u64,
+    max_bytes: i64,
+    replicas: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -143,6 +175,7 @@ impl Topology {
     /// [`SpecError`] with the line or the stream.
     pub fn from_json(text: &str) -> Result<Self, SpecError> {
         let raw: RawFile = serde_json::from_str(text).map_err(|error| SpecError::Form(error.to_string()))?;
+        let replicas = raw.defaults.replicas;
         let mut names = BTreeSet::new();
         let mut streams = Vec::with_capacity(raw.streams.len());
         for stream in raw.streams {
@@ -169,7 +202,15 @@ impl Topology {
                 max_bytes: stream.max_bytes,
             });
         }
-        Ok(Self { streams })
+        let bucket = |raw: RawBucket| BucketSpec {
+            name: raw.name,
+            description: raw.description,
+            history: raw.history,
+            max_age: hours(raw.max_age_hours),
+            max_bytes: raw.max_bytes,
+            replicas: raw.replicas.unwrap_or(replicas),
+        };
+        Ok(Self { streams, buckets: raw.buckets.into_iter().map(bucket).collect() })
     }
 
     fn with(mut self, settings: &NatsSettings) -> Self {
@@ -177,6 +218,9 @@ impl Topology {
             stream.replicas = settings.replicas.unwrap_or(stream.replicas);
             stream.max_bytes = settings.max_bytes.unwrap_or(stream.max_bytes);
             stream.max_age = settings.max_age_hours.map_or(stream.max_age, hours);
+        }
+        for bucket in &mut self.buckets {
+            bucket.replicas = settings.replicas.unwrap_or(bucket.replicas);
         }
         self
     }
@@ -207,6 +251,29 @@ impl StreamSpec {
             retention: RetentionPolicy::Limits,
             discard: DiscardPolicy::Old,
             // The last message of a subject is the snapshot of a live view.
+            allow_direct: true,
+            ..known
+        }
+    }
+}
+
+impl BucketSpec {
+    /// The bucket's stream as clients of key-value buckets expect it. `known` keeps what this file says nothing about.
+    fn config(&self, known: Config) -> Config {
+        Config {
+            name: format!("KV_{}", self.name),
+            description: Some(self.description.clone()),
+            subjects: vec![format!("$KV.{}.>", self.name)],
+            max_bytes: self.max_bytes,
+            max_age: self.max_age,
+            max_messages_per_subject: self.history,
+            num_replicas: self.replicas,
+            storage: StorageType::File,
+            retention: RetentionPolicy::Limits,
+            // The bucket is full: what is there stays, and who writes is told.
+            discard: DiscardPolicy::New,
+            allow_rollup: true,
+            deny_delete: true,
             allow_direct: true,
             ..known
         }
@@ -254,6 +321,8 @@ mod tests {
                 "DEADLETTER"
             ]
         );
+        let buckets: Vec<_> = topology.buckets.iter().map(|bucket| bucket.name.as_str()).collect();
+        assert_eq!(buckets, [crate::bucket::HEALTH, crate::bucket::OWNERSHIP]);
         let read: Vec<_> = topology.streams_of("archiver").collect();
         assert_eq!(read, names[..8], "the dead letters wait for a person");
     }

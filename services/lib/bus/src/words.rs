@@ -39,8 +39,10 @@ words!(
     "reason",
     gap_reason_to_proto,
     gap_reason_from_proto,
-    [Disconnected, Refused, JournalFull, JournalDamaged]
+    [Disconnected, Refused, JournalFull, JournalDamaged, Failover]
 );
+words!(Group, "group", group_to_proto, group_from_proto, [A, B]);
+words!(ChangedBy, "by", changed_by_to_proto, changed_by_from_proto, [Auto, Manual]);
 words!(
     Session,
     "session",

@@ -55,6 +55,15 @@ impl Gaps {
         }
         closed.into_iter().flatten().map(move |gap| Gap { until_ns: Some(at_ns), ..gap })
     }
+
+    /// Ends all gaps of a reason.
+    pub fn close(&mut self, reason: GapReason, at_ns: i64) -> Vec<Gap> {
+        let closed = self.open.extract_if(|_, gap| gap.reason == reason);
+        let mut closed: Vec<Gap> = closed.map(|(_, gap)| Gap { until_ns: Some(at_ns), ..gap }).collect();
+        // The same record gives the same messages in the same order.
+        closed.sort_by_key(|gap| gap.instrument);
+        closed
+    }
 }
 
 #[cfg(test)]
@@ -88,5 +97,25 @@ mod tests {
         assert_eq!(gap.and_then(|gap| gap.connection).as_deref(), Some("a"));
         assert!(closed(&mut gaps, "b", 20).is_empty());
         assert_eq!(closed(&mut gaps, "a", 30), [(GapReason::Disconnected, 10, Some(30))]);
+    }
+
+    #[test]
+    fn gaps_of_one_reason_end_together() {
+        let of = |symbol| Of::Instrument(Tape::Krx, Symbol::parse(symbol).expect("symbol"));
+        let mut gaps = Gaps::default();
+        for (of, reason) in [
+            (of("068270"), GapReason::Failover),
+            (of("005380"), GapReason::Failover),
+            (of("005930"), GapReason::Refused),
+            (Of::Feed, GapReason::JournalDamaged),
+        ] {
+            assert!(gaps.open(of, reason, 10, "dead").is_some());
+        }
+        let ended = gaps.close(GapReason::Failover, 20);
+        let ended: Vec<_> = ended.iter().map(|gap| (gap.instrument, gap.from_ns, gap.until_ns)).collect();
+        let instrument = |symbol| Some((Tape::Krx, Symbol::parse(symbol).expect("symbol")));
+        assert_eq!(ended, [(instrument("005380"), 10, Some(20)), (instrument("068270"), 10, Some(20))]);
+        assert_eq!(gaps.close(GapReason::Failover, 30), []);
+        assert_eq!(closed(&mut gaps, "main", 40).len(), 2);
     }
 }

@@ -7,8 +7,10 @@ use broker::feed::{FrameParser, Item, Refusal, SideVolumes};
 use bus::publisher::Outgoing;
 use bus::subject::{REASON_HEADER, deadletter_subject};
 use journal::{Record, RecordKind};
-use market::{Body, Event, Gap, GapReason, Market, Origin, Source, Stamp, Status, Symbol, Tape, Trade};
-use tracing::{error, warn};
+use market::{
+    Body, Change, Event, Gap, GapReason, Market, Origin, Source, Stamp, Status, Symbol, Tape, Trade,
+};
+use tracing::{error, info, warn};
 
 use crate::gaps::{Gaps, Of};
 use crate::note::{Noted, What};
@@ -219,12 +221,45 @@ impl<P: FrameParser> Interpreter<P> {
                 let told = HashSet::new();
                 self.started = last_received_ns.map(|from_ns| Started { from_ns, told });
             }
+            What::Took { change, missing, uncovered } => self.took(record, change, &missing, &uncovered, out),
+            What::Gave { group } => {
+                info!(%group, "group given up: its owner carries it");
+                for gap in self.gaps.close(GapReason::Failover, record.received_ns) {
+                    self.status(record, Status::GapClosed(gap), out);
+                }
+            }
             What::JournalFull { from_ns, until_ns } => {
                 let detail = "the journal was full and the sockets were not read".to_owned();
                 let (reason, until_ns) = (GapReason::JournalFull, Some(until_ns));
                 let gap = Gap { reason, connection: None, instrument: None, from_ns, until_ns, detail };
                 self.status(record, Status::GapClosed(gap), out);
             }
+        }
+    }
+
+    /// This broker carries a group now: what nobody carried meanwhile is a gap of each instrument, from the last frame of
+    /// the owner before to the first of it here.
+    fn took(
+        &mut self,
+        record: &Record,
+        change: Change,
+        missing: &[(String, String)],
+        uncovered: &[String],
+        out: &mut Vec<Outgoing>,
+    ) {
+        let Change { group, from, to, by, .. } = change;
+        info!(%group, %from, %to, %by, why = change.why, "group has another owner");
+        if !uncovered.is_empty() {
+            error!(%group, ?uncovered, "the new owner has no room for these symbols, or may not carry them");
+        }
+        let uncovered = uncovered.iter().filter_map(|symbol| Symbol::parse(symbol).ok()).collect();
+        let (since_ns, detail) = (change.missed_since_ns, change.why.clone());
+        self.status(record, Status::Ownership { change, uncovered }, out);
+        let Some(since_ns) = since_ns else { return };
+        for (tape, symbol) in missing {
+            let (Some(tape), Ok(symbol)) = (Tape::from_word(tape), Symbol::parse(symbol)) else { continue };
+            let gap = self.gaps.open(Of::Instrument(tape, symbol), GapReason::Failover, since_ns, &detail);
+            self.opened(record, gap, out);
         }
     }
 

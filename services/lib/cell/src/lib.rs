@@ -6,13 +6,16 @@
 //! The road: `links` (sockets) → `keep` (journal) → `cursor` (one cursor over the journal, fed from memory at its
 //! tail) → `interpret` (frames to events) → the bus. The socket reader never waits for the bus.
 
+mod checkpoints;
 mod cursor;
 mod follow;
 mod gaps;
-mod interpret;
+mod health;
+pub mod interpret;
 mod keep;
 mod links;
 mod note;
+mod ownership;
 mod rest;
 pub mod run;
 pub mod section;

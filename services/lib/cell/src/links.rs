@@ -192,7 +192,14 @@ mod tests {
         Link {
             feed: Arc::new(feed),
             index: 0,
-            dialer: Dialer { connection, tls, market: Market::Kr, calendar, always_open: false },
+            dialer: Dialer {
+                connection,
+                tls,
+                market: Market::Kr,
+                calendar,
+                always_open: false,
+                pulse: Arc::default(),
+            },
             keeping: Keeping::default(),
             clock,
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(60)),

@@ -4,7 +4,7 @@
 
 use broker::connection::LinkNote;
 use broker::feed::Note;
-use market::Symbol;
+use market::{Change, Group, Symbol};
 use serde::{Deserialize, Serialize};
 
 /// A note in the journal.
@@ -61,6 +61,22 @@ pub enum What {
         /// When the last message was read, UTC ns.
         last_received_ns: i64,
     },
+    /// This broker carries a group now.
+    Took {
+        /// Which, from whom, why.
+        change: Change,
+        /// What nobody carried since the owner before died, as tape and symbol.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing: Vec<(String, String)>,
+        /// Symbols that it has no room for or may not carry.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        uncovered: Vec<String>,
+    },
+    /// This broker carries a group no longer.
+    Gave {
+        /// Which.
+        group: Group,
+    },
     /// The journal could not keep frames for a while; the sockets were not read.
     JournalFull {
         /// From when, UTC ns.
@@ -91,6 +107,12 @@ impl From<LinkNote> for What {
             LinkNote::Up => Self::Up,
             LinkNote::Idle => Self::Idle,
             LinkNote::Down { reason, last_received_ns } => Self::Down { reason, last_received_ns },
+            LinkNote::Took { change, missing, uncovered } => {
+                let missing = missing.iter().map(|(tape, symbol)| (tape.to_string(), symbol.to_string()));
+                let uncovered = uncovered.iter().map(Symbol::to_string).collect();
+                Self::Took { change, missing: missing.collect(), uncovered }
+            }
+            LinkNote::Gave { group } => Self::Gave { group },
             LinkNote::Protocol(Note::Settled { registered, refused }) => {
                 Self::Settled { registered, refused }
             }

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use broker::backoff::Backoff;
 use broker::connection::Dialer;
 use broker::feed::Feed;
+use broker::pulse::Pulse;
 use bus::publisher::Publisher;
 use journal::{Acknowledged, Position, Reader, Writer};
 use market::Tape;
@@ -18,12 +19,15 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::checkpoints;
 use crate::cursor::Cursor;
-use crate::follow::Follower;
+use crate::follow::{Follower, Following};
+use crate::health::Vitals;
 use crate::interpret::Interpreter;
 use crate::keep::Keeper;
 use crate::links::Link;
 use crate::note::{Noted, What};
+use crate::ownership::{Owners, Watch};
 use crate::rest::Rest;
 use crate::settings::CellSettings;
 
@@ -32,6 +36,8 @@ use crate::settings::CellSettings;
 const RECEIVED: usize = 4_096;
 /// Records between the journal and the cursor in memory, about 8 MB; beyond it the cursor reads from disk.
 const TAIL: usize = 16_384;
+/// Changes of what is to be carried that wait: they come seconds apart, and one is done in milliseconds.
+const TOLD: usize = 16;
 /// The longest wait between two connection attempts.
 const RECONNECT_MOST: Duration = Duration::from_secs(60);
 
@@ -45,10 +51,15 @@ pub async fn run<F: Feed>(feed: F, settings: CellSettings, shutdown: Shutdown) -
     if let Some(torn) = &recovered.torn {
         warn!(segment = torn.segment, offset = torn.offset, bytes = torn.bytes, reason = %torn.reason, "torn journal tail cut off");
     }
-    let (acknowledged, damaged) = Acknowledged::load_or_start(&folder).context("journal position")?;
+    let (saved, damaged) = Acknowledged::load_all_or_start(&folder).context("journal position")?;
+    let acknowledged = saved.position;
     if let Some(problem) = damaged {
         warn!(%problem, "acknowledged position cannot be read: everything kept is published again");
     }
+    let checkpoints = checkpoints::from_bytes(&saved.beside).unwrap_or_else(|problem| {
+        warn!(%problem, "checkpoints cannot be read: whether the server lost anything is not known");
+        Vec::new()
+    });
     info!(acknowledged = %acknowledged, end = %recovered.end, "journal opened");
 
     let (received_in, received) = mpsc::channel(RECEIVED);
@@ -70,15 +81,20 @@ pub async fn run<F: Feed>(feed: F, settings: CellSettings, shutdown: Shutdown) -
     let started = keeper.note(now_ns(), now_ns(), &Noted::of_all(What::Started { last_received_ns }));
 
     let feed = Arc::new(feed);
+    let of = Arc::clone(&feed);
+    let fresh = Box::new(move || Interpreter::new(of.parser(), of.market(), of.source()));
     let cursor = Cursor {
         folder,
         position: acknowledged,
         tail,
         end,
         acknowledged: acknowledged_in,
-        interpreter: Interpreter::new(feed.parser(), feed.market(), feed.source()),
-        publisher: Publisher::new(&settings.nats, &settings.service)?,
+        feed: (feed.market(), feed.source()),
+        interpreter: fresh(),
+        fresh,
+        publisher: Publisher::remembering(&settings.nats, &settings.service, checkpoints)?,
         stop_limit: settings.stop_limit,
+        unsaved: false,
     };
     let stop = CancellationToken::new();
     let mut keeping = tokio::task::spawn_blocking(move || keeper.run(started));
@@ -110,6 +126,7 @@ async fn connect<F: Feed>(
     let night =
         settings.following.files.universe.entries.iter().any(|entry| entry.tapes.contains(&Tape::Day));
     let mut links = JoinSet::new();
+    let pulses: Vec<Arc<Pulse>> = feed.lines().names().iter().map(|_| Arc::default()).collect();
     for (index, connection) in feed.lines().names().iter().cloned().enumerate() {
         let keeping = Keeping { shared: settings.shared_keys.contains(&connection), night };
         let dialer = Dialer {
@@ -118,6 +135,7 @@ async fn connect<F: Feed>(
             market: feed.market(),
             calendar: Calendar::built_in().clone(),
             always_open: settings.always_open,
+            pulse: pulses.get(index).cloned().unwrap_or_default(),
         };
         let link = Link {
             feed: Arc::clone(feed),
@@ -132,8 +150,22 @@ async fn connect<F: Feed>(
         links.spawn(link.keep_open());
     }
     let mut follower = Follower::new(Arc::clone(feed), settings.following.clone(), received);
-    follower.apply().await;
-    links.spawn(follower.follow(stop.clone()));
+    follower.apply(None).await;
+    let (told, to_follow) = mpsc::channel(TOLD);
+    let now_ns = now_ns();
+    let Following { carriers, rules, .. } = &settings.following;
+    let watch = Watch {
+        feed: Arc::clone(feed),
+        pulses,
+        always_open: settings.always_open,
+        vitals: Vitals::new(settings.liveness_limit, settings.silence_limit, now_ns),
+        owners: Owners::new(feed.market(), feed.source(), carriers, *rules, now_ns),
+        placed: follower.placed(),
+        told,
+    };
+    let client = bus::connect(&settings.nats, &settings.service).await?;
+    links.spawn(follower.follow(to_follow, stop.clone()));
+    links.spawn(watch.keep(client, stop.clone()));
     // No sender is left here: the keeper ends when the last connection has.
     Ok(links)
 }

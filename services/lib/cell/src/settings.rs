@@ -9,6 +9,7 @@ use bus::connect::NatsSettings;
 use journal::{JournalSettings, Sync};
 use market::{Market, Source};
 use process::ConfigError;
+use process::config::section;
 use serde::Deserialize;
 
 use crate::follow::Following;
@@ -23,8 +24,12 @@ pub struct RawJournal {
     pub folder: PathBuf,
     /// Bytes of a segment file.
     pub segment_bytes: u64,
-    /// Bytes of a journal; acknowledged segments go when it is reached.
+    /// Bytes of a journal on disk; acknowledged segments go when it is reached.
     pub max_bytes: u64,
+    /// Acknowledged segments older than so many hours go too; 0 = only bytes count.
+    pub max_age_hours: u64,
+    /// `off`, or the level of zstd for closed segments: 1 (quick) to 19 (small).
+    pub compress: String,
     /// `never`, `batch`, or a number of milliseconds between two syncs to disk.
     pub sync: String,
 }
@@ -35,6 +40,8 @@ impl Default for RawJournal {
             folder: PathBuf::from("var/journal"),
             segment_bytes: 64 << 20,
             max_bytes: 8 << 30,
+            max_age_hours: 0,
+            compress: "3".to_owned(),
             sync: "1000".to_owned(),
         }
     }
@@ -57,10 +64,23 @@ impl RawJournal {
                 Sync::Interval(Duration::from_millis(ms))
             }
         };
+        let compress = match self.compress.as_str() {
+            "off" => None,
+            text => match text.parse() {
+                Ok(level @ 1..=19) => Some(level),
+                _ => {
+                    let problem = format!("{text:?} is neither off nor a level from 1 to 19");
+                    return Err(ConfigError::invalid("journal.compress", problem));
+                }
+            },
+        };
+        let max_age = Duration::from_secs(self.max_age_hours.saturating_mul(3_600));
         Ok(JournalSettings {
             folder: self.folder.join(service),
             segment_bytes: self.segment_bytes,
             max_bytes: self.max_bytes,
+            max_age: Some(max_age).filter(|age| !age.is_zero()),
+            compress,
             sync,
         })
     }
@@ -70,8 +90,11 @@ impl RawJournal {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct RawCell {
+    #[serde(deserialize_with = "section")]
     journal: RawJournal,
+    #[serde(deserialize_with = "section")]
     nats: NatsSettings,
+    #[serde(deserialize_with = "section")]
     symbols: RawSymbols,
     #[serde(flatten)]
     others: BTreeMap<String, OtherSection>,
@@ -117,18 +140,25 @@ impl Service {
         let seen = others.filter_map(|(name, _)| Source::from_word(name)).chain([self.source]).collect();
         let files =
             UniverseFiles::read(&cell.symbols.file).map_err(|e| ConfigError::invalid("symbols.file", e))?;
+        let feed = broker.clone().of(section, self.market, defaults)?;
         let settings = CellSettings {
             service: self.name.to_owned(),
             journal: cell.journal.of(self.name)?,
             nats: cell.nats,
-            following: Following { files, carriers: cell.symbols.carriers(self.source, seen)? },
+            following: Following {
+                files,
+                carriers: cell.symbols.carriers(self.source, seen)?,
+                rules: cell.symbols.failover.rules()?,
+            },
+            liveness_limit: feed.liveness_limit,
+            silence_limit: feed.silence_limit,
             ca_file: broker.ca_file.clone(),
             always_open: broker.always_open(section)?,
             shared_keys: broker.shared_keys(),
             reconnect_first: Duration::from_millis(broker.reconnect_first_ms.unwrap_or(RECONNECT_FIRST_MS)),
             stop_limit: STOP_LIMIT,
         };
-        Ok(ServiceSettings { broker: broker.of(section, self.market, defaults)?, cell: settings })
+        Ok(ServiceSettings { broker: feed, cell: settings })
     }
 }
 
@@ -154,6 +184,54 @@ pub struct CellSettings {
     pub shared_keys: Vec<String>,
     /// First wait after a lost connection; doubles up to a minute.
     pub reconnect_first: Duration,
+    /// No message at all for so long, while data is expected: the feed is dead.
+    pub liveness_limit: Duration,
+    /// No data for so long, while data is expected: the feed is quiet.
+    pub silence_limit: Duration,
     /// How long a stop may take before what is left is only counted.
     pub stop_limit: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn journal(raw: RawJournal) -> Result<JournalSettings, String> {
+        raw.of("kis-service").map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_left_out_is_compressed_and_kept_whatever_its_age() {
+        let settings = journal(RawJournal::default()).expect("settings");
+        assert_eq!(settings.folder, PathBuf::from("var/journal/kis-service"));
+        assert_eq!((settings.compress, settings.max_age), (Some(3), None));
+        assert_eq!(settings.sync, Sync::Interval(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_level_an_age_and_a_pace_are_what_is_written() {
+        let raw = RawJournal {
+            compress: "19".to_owned(),
+            max_age_hours: 48,
+            sync: "batch".to_owned(),
+            ..RawJournal::default()
+        };
+        let settings = journal(raw).expect("settings");
+        assert_eq!(settings.compress, Some(19));
+        assert_eq!(settings.max_age, Some(Duration::from_secs(172_800)));
+        assert_eq!(settings.sync, Sync::EveryBatch);
+        let off = RawJournal { compress: "off".to_owned(), ..RawJournal::default() };
+        assert_eq!(journal(off).expect("settings").compress, None);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_names_its_key() {
+        for wrong in ["", "0", "20", "-1", "yes"] {
+            let raw = RawJournal { compress: wrong.to_owned(), ..RawJournal::default() };
+            let error = journal(raw).expect_err("refused");
+            assert!(error.contains("journal.compress"), "{error}");
+        }
+        let raw = RawJournal { sync: "often".to_owned(), ..RawJournal::default() };
+        assert!(journal(raw).expect_err("refused").contains("journal.sync"));
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use market::Source;
+use market::ownership::Rules;
 use market::universe::{MOST_BYTES, Universe};
 use process::{ConfigError, text_file};
 use serde::Deserialize;
@@ -17,11 +18,52 @@ pub struct RawSymbols {
     pub file: PathBuf,
     /// The brokers that run, `kis,kiwoom`; empty = those whose keys this process can see.
     pub carriers: String,
+    /// When a group goes to another broker, and when it comes back.
+    pub failover: RawFailover,
+}
+
+/// Section `[symbols.failover]` as written; what is left out has its default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawFailover {
+    /// A feed has to be dead for so long before its group is taken over, in ms.
+    pub takeover_ms: Option<u32>,
+    /// A group's home has to be healthy for so long before it takes the group back, in ms.
+    pub hand_back_ms: Option<u32>,
+    /// A cell that has said nothing for so long is gone, in ms.
+    pub stale_ms: Option<u32>,
+}
+
+/// A cell tells its health every second: it may be late once.
+const LEAST_STALE_MS: u32 = 2_000;
+
+impl RawFailover {
+    /// The times as they are counted with.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] when a living cell would be taken for gone.
+    pub fn rules(self) -> Result<Rules, ConfigError> {
+        if self.stale_ms.is_some_and(|ms| ms < LEAST_STALE_MS) {
+            let problem = format!("must be {LEAST_STALE_MS} or more: health is told every second");
+            return Err(ConfigError::invalid("symbols.failover.stale_ms", problem));
+        }
+        let usual = Rules::default();
+        let ns = |ms: Option<u32>, usual| ms.map_or(usual, |ms| i64::from(ms) * 1_000_000);
+        Ok(Rules {
+            stale_ns: ns(self.stale_ms, usual.stale_ns),
+            takeover_ns: ns(self.takeover_ms, usual.takeover_ns),
+            hand_back_ns: ns(self.hand_back_ms, usual.hand_back_ns),
+        })
+    }
 }
 
 impl Default for RawSymbols {
     fn default() -> Self {
-        Self { file: PathBuf::from("config/symbols.yaml"), carriers: String::new() }
+        Self {
+            file: PathBuf::from("config/symbols.yaml"),
+            carriers: String::new(),
+            failover: RawFailover::default(),
+        }
     }
 }
 
@@ -95,6 +137,16 @@ mod tests {
         assert!(
             with("kis,krx").carriers(Source::Kis, both).expect_err("word").to_string().contains("\"krx\"")
         );
+    }
+
+    #[test]
+    fn failover_has_defaults_and_a_living_cell_is_never_taken_for_gone() {
+        let rules = RawFailover::default().rules().expect("defaults");
+        assert_eq!(rules.stale_ns + rules.takeover_ns, 8_000_000_000, "within 10 s of a kill");
+        let raw = RawFailover { hand_back_ms: Some(1_500), ..RawFailover::default() };
+        assert_eq!(raw.rules().expect("rules").hand_back_ns, 1_500_000_000);
+        let raw = RawFailover { stale_ms: Some(1_999), ..RawFailover::default() };
+        assert!(raw.rules().expect_err("stale").to_string().contains("symbols.failover.stale_ms"));
     }
 
     #[test]

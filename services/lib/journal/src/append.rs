@@ -4,17 +4,18 @@
 //! record may be appended again. A write that fails half way is cut back to whole records; positions given out stay
 //! those of the same records, because what could not be written is written at the same place later.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
+use crate::closed::{Closed, ClosedSegments};
 use crate::error::is_no_space;
+use crate::header::HEADER_BYTES;
 use crate::record::{self, MAX_PAYLOAD_BYTES};
 use crate::recover::{Recovered, Tail, recover};
-use crate::segment::{self, HEADER_BYTES};
+use crate::segment;
 use crate::{Acknowledged, FullCause, JournalError, JournalSettings, Position, Record, Sync};
 
 /// Bytes kept back between two flushes before they are written anyway: bounds the memory, and one write of this size
@@ -32,18 +33,10 @@ pub struct Writer {
     written: u64,
     /// Encoded records that follow them.
     buffer: Vec<u8>,
-    /// All other segments, oldest first.
-    closed: VecDeque<Closed>,
-    closed_bytes: u64,
-    released: Position,
+    /// All other segments.
+    closed: ClosedSegments,
     unsynced: bool,
     synced_at: Instant,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Closed {
-    number: u64,
-    bytes: u64,
 }
 
 impl Writer {
@@ -62,27 +55,22 @@ impl Writer {
         let lock = lock(folder)?;
         segment::remove_unfinished(folder).map_err(list_error)?;
         let (acknowledged, _) = Acknowledged::load_or_start(folder)?;
-        let mut closed = VecDeque::new();
-        for number in segment::list(folder).map_err(list_error)? {
-            let path = segment::path(folder, number);
-            let bytes = fs::metadata(&path).map_err(|error| JournalError::io("read", &path, error))?.len();
-            closed.push_back(Closed { number, bytes });
-        }
+        let mut closed = ClosedSegments::find(folder, acknowledged, &settings)?;
 
-        let mut previous = Position::START;
         let mut torn = None;
         let mut appendable = None;
-        if let Some(last) = closed.pop_back() {
-            let before = closed.back().map_or(Position::START, Closed::end);
-            let tail: Tail = recover(folder, last.number, before, settings.syncs())?;
+        if let Some(last) = closed.pop_last_plain() {
+            let before = closed.end();
+            let tail: Tail = recover(folder, last.end.segment, before, settings.syncs())?;
             torn = tail.torn;
-            previous = Position { segment: last.number, offset: tail.end };
-            if tail.appendable && acknowledged <= previous && tail.end <= settings.segment_bytes {
-                appendable = Some(previous);
+            let end = Position { segment: last.end.segment, offset: tail.end };
+            if tail.appendable && acknowledged <= end && tail.end <= settings.segment_bytes {
+                appendable = Some(end);
             } else {
-                closed.push_back(Closed { number: last.number, bytes: tail.end });
+                closed.push(Closed { end, disk_bytes: tail.end, ..last });
             }
         }
+        let previous = closed.end();
         let (end, file) = match appendable {
             Some(end) => (end, open_to_append(folder, end.segment)?),
             None => {
@@ -92,15 +80,14 @@ impl Writer {
                 (Position { segment: number, offset: HEADER_BYTES }, file)
             }
         };
+        closed.start_compressing(settings.compress)?;
         let writer = Writer {
             _lock: lock,
             file,
             number: end.segment,
             written: end.offset,
             buffer: Vec::with_capacity(BUFFER_BYTES),
-            closed_bytes: closed.iter().map(|segment| segment.bytes).sum(),
             closed,
-            released: acknowledged,
             unsynced: false,
             synced_at: Instant::now(),
             settings,
@@ -133,7 +120,7 @@ impl Writer {
     }
 
     /// Makes everything appended visible to readers and safe from a kill of the process, and forces it to disk as the
-    /// settings say. Gives the end.
+    /// settings say. Gives the end. Acknowledged segments older than the settings allow are deleted here.
     ///
     /// # Errors
     /// Everything stays appended; flush again. [`JournalError::Full`], [`JournalError::Io`]. After an error with the
@@ -149,7 +136,14 @@ impl Writer {
         if due && self.unsynced {
             self.sync()?;
         }
+        self.closed.look_after();
         Ok(self.end())
+    }
+
+    /// What kept the last segments from being compressed, once; they stay as they are and are tried again with the
+    /// next one. Nothing is lost by it but space.
+    pub fn compression_trouble(&mut self) -> Option<JournalError> {
+        self.closed.trouble()
     }
 
     /// The position after the last record appended.
@@ -158,38 +152,22 @@ impl Writer {
         Position { segment: self.number, offset: self.written + self.buffer.len() as u64 }
     }
 
-    /// Bytes of all segments, what is still buffered included.
+    /// Bytes of all segments on disk, what is still buffered included.
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
-        self.closed_bytes + self.end().offset
+        self.closed.disk_bytes() + self.end().offset
     }
 
-    /// Everything before `acknowledged` may be deleted, segment by segment, when the limit or the disk asks for it. At
-    /// first that is the position saved by [`Acknowledged`]; an older one than before changes nothing.
+    /// Everything before `acknowledged` may be deleted, segment by segment, when a limit or the disk asks for it. At
+    /// first that is the position saved by [`Acknowledged`]. The last word counts: one that goes back (a server has lost
+    /// what it acknowledged) protects again what is still there.
     pub fn release(&mut self, acknowledged: Position) {
-        self.released = self.released.max(acknowledged);
-    }
-
-    /// Deletes the oldest segment if all of it is acknowledged.
-    fn delete_oldest(&mut self) -> Result<bool, JournalError> {
-        let Some(oldest) = self.closed.front().copied().filter(|oldest| self.released >= oldest.end()) else {
-            return Ok(false);
-        };
-        let path = segment::path(&self.settings.folder, oldest.number);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(JournalError::io("delete", &path, error));
-            }
-            _ => {}
-        }
-        self.closed.pop_front();
-        self.closed_bytes -= oldest.bytes;
-        Ok(true)
+        self.closed.release(acknowledged);
     }
 
     fn make_room(&mut self, bytes: u64) -> Result<(), JournalError> {
         while self.used_bytes() + bytes > self.settings.max_bytes {
-            if !self.delete_oldest()? {
+            if !self.closed.delete_oldest()? {
                 let cause = FullCause::Limit { used: self.used_bytes(), max: self.settings.max_bytes };
                 return Err(JournalError::Full { cause });
             }
@@ -200,7 +178,7 @@ impl Writer {
     /// Writes the buffer. On a full disk acknowledged segments make room; without them it is an error.
     fn write_out(&mut self) -> Result<(), JournalError> {
         while let Err(error) = self.write_buffer() {
-            if !is_no_space(&error) || !self.delete_oldest()? {
+            if !is_no_space(&error) || !self.closed.delete_oldest()? {
                 return Err(JournalError::io(
                     "write",
                     &segment::path(&self.settings.folder, self.number),
@@ -239,12 +217,18 @@ impl Writer {
         self.file = loop {
             match segment::create(&folder, number, end, self.settings.syncs()) {
                 Ok(file) => break file,
-                Err(error) if is_no_space(&error) && self.delete_oldest()? => {}
+                Err(error) if is_no_space(&error) && self.closed.delete_oldest()? => {}
                 Err(error) => return Err(JournalError::io("make a segment in", &folder, error)),
             }
         };
-        self.closed.push_back(Closed { number: self.number, bytes: self.written });
-        self.closed_bytes += self.written;
+        let end = Position { segment: self.number, offset: self.written };
+        self.closed.push(Closed {
+            end,
+            disk_bytes: self.written,
+            closed_at: SystemTime::now(),
+            compressed: false,
+        });
+        self.closed.compress(self.number);
         self.number = number;
         self.written = HEADER_BYTES;
         Ok(())
@@ -267,7 +251,6 @@ impl fmt::Debug for Writer {
         f.debug_struct("Writer")
             .field("folder", &self.settings.folder)
             .field("end", &self.end())
-            .field("released", &self.released)
             .finish_non_exhaustive()
     }
 }
@@ -276,12 +259,6 @@ impl Drop for Writer {
     /// A safety net only: whoever wants to know whether the last records are kept calls [`Writer::flush`].
     fn drop(&mut self) {
         let _ = self.write_out();
-    }
-}
-
-impl Closed {
-    fn end(&self) -> Position {
-        Position { segment: self.number, offset: self.bytes }
     }
 }
 

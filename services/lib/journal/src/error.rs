@@ -187,6 +187,8 @@ pub enum Damage {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A block of a compressed segment cannot be decompressed; the blocks around it can.
+    Block,
     /// The segment was longer when the next one was begun.
     Shortened {
         /// Where it ended then.
@@ -209,6 +211,7 @@ impl fmt::Display for Damage {
             Damage::Incomplete { left } => write!(f, "the segment ends {left} bytes into a record"),
             Damage::Zeros { left } => write!(f, "{left} bytes of zeros up to the end of the segment"),
             Damage::SegmentHeader { reason } => write!(f, "segment header: {reason}"),
+            Damage::Block => f.write_str("compressed block cannot be decompressed"),
             Damage::Shortened { end } => write!(f, "the segment ended at {end} when the next was begun"),
             Damage::Missing { next } => write!(f, "the segment is missing, the next is {next}"),
         }

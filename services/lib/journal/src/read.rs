@@ -7,8 +7,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::header::{HEADER_BYTES, HeaderFault, VERSION};
 use crate::scan::{Scanner, Step};
-use crate::segment::{self, HEADER_BYTES, HeaderFault, Segment, VERSION};
+use crate::segment::{self, Segment};
 use crate::{Damage, JournalError, Position, Record};
 
 /// Reads a journal while it is written, or when nobody writes. Any number of readers may read.
@@ -24,6 +25,8 @@ pub struct Reader {
     listed: bool,
     /// Whether the last answer was damage.
     damaged: bool,
+    /// The segment to begin with is missing between others, and this is the next.
+    missing: Option<Segment>,
 }
 
 /// What [`Reader::skip_damaged`] left out: everything from `from` up to `to`.
@@ -41,13 +44,19 @@ impl Reader {
     ///
     /// # Errors
     /// [`JournalError::Deleted`] when records after `from` were deleted (`first` can be opened instead),
-    /// [`JournalError::Damaged`] with [`Damage::Missing`] when the segment is missing between others (open
-    /// `Position { segment: next, offset: 0 }` instead), [`JournalError::PastEnd`], [`JournalError::Version`],
-    /// [`JournalError::Io`] also when there is no such folder.
+    /// [`JournalError::PastEnd`], [`JournalError::Version`], [`JournalError::Io`] also when there is no such folder. A
+    /// segment that is missing between others is no error here: the first [`Reader::next`] names it as damage.
     pub fn open(folder: impl AsRef<Path>, from: Position) -> Result<Reader, JournalError> {
         let folder = folder.as_ref().to_path_buf();
-        let mut reader =
-            Reader { folder, at: from, current: None, following: None, listed: false, damaged: false };
+        let mut reader = Reader {
+            folder,
+            at: from,
+            current: None,
+            following: None,
+            listed: false,
+            damaged: false,
+            missing: None,
+        };
         if from == Position::START {
             reader.list()?;
         } else if let Some(segment) = reader.open_segment(from.segment)? {
@@ -91,6 +100,9 @@ impl Reader {
     }
 
     fn advance(&mut self) -> Result<Option<(Record, Position)>, JournalError> {
+        if let Some(missing) = &self.missing {
+            return Err(self.damage(Damage::Missing { next: missing.number }));
+        }
         loop {
             let Some(scanner) = &mut self.current else {
                 let Some(oldest) = self.first_after(0)? else { return Ok(None) };
@@ -126,6 +138,10 @@ impl Reader {
     }
 
     fn skip(&mut self) -> Result<(), JournalError> {
+        if let Some(next) = self.missing.take() {
+            self.enter(next);
+            return Ok(());
+        }
         if self.at.offset < HEADER_BYTES {
             self.at.offset = HEADER_BYTES;
             return Ok(());
@@ -145,7 +161,7 @@ impl Reader {
     }
 
     fn begin_in(&mut self, segment: Segment, from: Position) -> Result<(), JournalError> {
-        let read_error = |error| JournalError::io("read", &segment::path(&self.folder, from.segment), error);
+        let read_error = |error| self.read_error(from.segment, error);
         let end = segment.len().map_err(read_error)?;
         if let Err(HeaderFault::Version(found)) = segment.header().map_err(read_error)? {
             return Err(version_error(from.segment, found));
@@ -169,8 +185,8 @@ impl Reader {
         match segment.header().map_err(|error| self.read_error(next, error))? {
             Ok(header) if header.previous > from => {
                 if self.list()?.first().is_some_and(|oldest| *oldest < from.segment) {
-                    let reason = Damage::Missing { next };
-                    return Err(JournalError::Damaged { segment: from.segment, offset: 0, reason });
+                    self.missing = Some(segment);
+                    return Ok(());
                 }
                 return Err(JournalError::Deleted { position: from, first: first_of(next) });
             }
@@ -274,7 +290,7 @@ impl Reader {
     }
 
     fn read_error(&self, number: u64, error: std::io::Error) -> JournalError {
-        JournalError::io("read", &segment::path(&self.folder, number), error)
+        JournalError::io("read", &segment::present_path(&self.folder, number), error)
     }
 
     fn damage(&self, reason: Damage) -> JournalError {

@@ -59,6 +59,14 @@ pub struct Record {
     pub payload: Bytes,
 }
 
+impl Record {
+    /// Bytes it takes in a segment: from the position before it to the position after it.
+    #[must_use]
+    pub fn stored_bytes(&self) -> u64 {
+        encoded_bytes(self)
+    }
+}
+
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record")

@@ -6,8 +6,9 @@
 use std::fs::OpenOptions;
 use std::path::Path;
 
+use crate::header::{HEADER_BYTES, HeaderFault, VERSION};
 use crate::scan::{Scanner, Step};
-use crate::segment::{self, HEADER_BYTES, HeaderFault, Segment, VERSION};
+use crate::segment::{self, Segment};
 use crate::{Damage, JournalError, Position};
 
 /// What [`crate::Writer::open`] found.

@@ -50,6 +50,7 @@ impl Scanner {
                     return Ok(if left == 0 { Step::End } else { Step::Torn(Damage::Incomplete { left }) });
                 }
                 Decoded::Bad(_) if !fresh => self.chunk = Bytes::new(),
+                Decoded::Bad(_) if self.segment.is_broken(at)? => return Ok(Step::Damaged(Damage::Block)),
                 Decoded::Bad(damage) => {
                     return Ok(match self.zeros_to_end(at)? {
                         Some(left) => Step::Torn(Damage::Zeros { left }),

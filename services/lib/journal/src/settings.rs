@@ -12,8 +12,13 @@ pub struct JournalSettings {
     pub folder: PathBuf,
     /// The most bytes of a segment, and so of a record; at least 4096. A few hundred segments to a journal are good.
     pub segment_bytes: u64,
-    /// The most bytes of all segments; at least twice `segment_bytes`.
+    /// The most bytes of all segments on disk, compressed ones as they are; at least twice `segment_bytes`. While a
+    /// segment is compressed it is there twice for a moment, which is not counted.
     pub max_bytes: u64,
+    /// Acknowledged segments whose last record was written that long ago are deleted; none = only `max_bytes` counts.
+    pub max_age: Option<Duration>,
+    /// Level of zstd for closed segments, 1 (quick) to 19 (small); none = they stay as they are.
+    pub compress: Option<i32>,
     /// When written bytes are forced to disk.
     pub sync: Sync,
 }

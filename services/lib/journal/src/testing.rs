@@ -31,6 +31,8 @@ pub(crate) fn settings(folder: &Path) -> JournalSettings {
         folder: folder.to_path_buf(),
         segment_bytes: 4096,
         max_bytes: 1 << 30,
+        max_age: None,
+        compress: None,
         sync: Sync::Never,
     }
 }
@@ -81,4 +83,21 @@ pub(crate) fn read_around_damage(folder: &Path) -> (Vec<Record>, Vec<JournalErro
 
 pub(crate) fn file(folder: &Path, number: u64) -> PathBuf {
     segment::path(folder, number)
+}
+
+/// The compressed file of a segment.
+pub(crate) fn compressed_file(folder: &Path, number: u64) -> PathBuf {
+    segment::compressed_path(folder, number)
+}
+
+/// Compresses a segment on this thread.
+pub(crate) fn compress(folder: &Path, number: u64) {
+    crate::compress::now(folder, number).unwrap();
+    assert!(!file(folder, number).exists() && compressed_file(folder, number).exists());
+}
+
+/// Compresses a segment as far as its unfinished file.
+pub(crate) fn compress_unfinished(folder: &Path, number: u64) -> PathBuf {
+    crate::compress::unfinished(folder, number).unwrap();
+    segment::unfinished_compressed_path(folder, number)
 }

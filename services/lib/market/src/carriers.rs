@@ -22,6 +22,17 @@ pub struct Wanted {
     pub priority: u32,
 }
 
+/// What one broker carries while groups change their owners.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Carried {
+    /// What is its own when all is well, most important first.
+    pub own: Vec<Wanted>,
+    /// What it carries for another broker besides, most important first; never takes the room of its own.
+    pub guests: Vec<Wanted>,
+    /// Symbols of the guests' groups that it may not carry: only their own broker can.
+    pub forbidden: Vec<Symbol>,
+}
+
 /// Reads the brokers that run as a person writes them: `kis, kiwoom`; nothing written = an empty list.
 ///
 /// # Errors
@@ -43,19 +54,34 @@ impl Universe {
     #[must_use]
     pub fn carried(&self, market: Market, source: Source, carriers: &[Source]) -> Vec<Wanted> {
         let entries = self.entries.iter().filter(|entry| entry.market == market);
-        entries
-            .flat_map(|entry| {
-                let kinds = entry.kinds_of(source, carriers);
-                let tapes = if kinds.is_empty() { &[] } else { entry.tapes.as_slice() };
-                tapes.iter().map(move |tape| Wanted {
-                    symbol: entry.symbol,
-                    listing: entry.listing.clone(),
-                    tape: *tape,
-                    kinds: kinds.clone(),
-                    priority: entry.priority,
-                })
-            })
-            .collect()
+        entries.flat_map(|entry| entry.wanted(entry.kinds_of(source, carriers))).collect()
+    }
+
+    /// What `source` carries of `market` when it has to carry `groups`, whoever's they are.
+    #[must_use]
+    pub fn carried_groups(
+        &self,
+        market: Market,
+        source: Source,
+        carriers: &[Source],
+        groups: &[Group],
+    ) -> Carried {
+        let mut carried = Carried::default();
+        for entry in self.entries.iter().filter(|entry| entry.market == market) {
+            let kinds = entry.kinds_of(source, carriers);
+            let given = entry.is_shared(carriers) && !groups.contains(&entry.group);
+            let own = if given { entry.kinds_as(source, carriers, false) } else { kinds };
+            if entry.owner(carriers) != Some(source) && groups.contains(&entry.group) {
+                let all = entry.kinds_as(source, carriers, true);
+                let more: Vec<Kind> = all.iter().copied().filter(|kind| !own.contains(kind)).collect();
+                carried.guests.extend(entry.wanted(more));
+                if all.is_empty() && entry.group.home() != source {
+                    carried.forbidden.push(entry.symbol);
+                }
+            }
+            carried.own.extend(entry.wanted(own));
+        }
+        carried
     }
 }
 
@@ -63,10 +89,7 @@ impl Entry {
     /// The broker that carries its trades: the group's own where it runs and is allowed, else the next that is.
     #[must_use]
     pub fn owner(&self, carriers: &[Source]) -> Option<Source> {
-        let own = match self.group {
-            Group::A => Source::Kis,
-            Group::B => Source::Kiwoom,
-        };
+        let own = self.group.home();
         let mut allowed = self.sources.iter().copied().filter(|source| carriers.contains(source));
         if allowed.clone().any(|source| source == own) { Some(own) } else { allowed.next() }
     }
@@ -74,10 +97,20 @@ impl Entry {
     /// What `source` carries of it when `carriers` run.
     #[must_use]
     pub fn kinds_of(&self, source: Source, carriers: &[Source]) -> Vec<Kind> {
+        self.kinds_as(source, carriers, self.owner(carriers) == Some(source))
+    }
+
+    /// Whether several of the brokers that run may carry it, so that its group may move.
+    fn is_shared(&self, carriers: &[Source]) -> bool {
+        let may = |source: &&Source| carriers.contains(*source) && source.serves(self.market);
+        self.sources.iter().filter(may).count() > 1
+    }
+
+    /// What `source` carries of it, as the owner of its trades or beside that one.
+    fn kinds_as(&self, source: Source, carriers: &[Source], owner: bool) -> Vec<Kind> {
         if !self.sources.contains(&source) || !carriers.contains(&source) {
             return Vec::new();
         }
-        let owner = self.owner(carriers) == Some(source);
         let book = owner || self.core;
         // Kiwoom counts symbols, whatever is asked of them: beside a book the trades cost nothing.
         let trades = owner || (book && source == Source::Kiwoom && self.kinds.contains(&Kind::Orderbook));
@@ -86,6 +119,18 @@ impl Entry {
             Kind::Orderbook => book,
         };
         self.kinds.iter().copied().filter(carried).collect()
+    }
+
+    /// These kinds of it on each of its tapes; nothing for no kinds.
+    fn wanted(&self, kinds: Vec<Kind>) -> impl Iterator<Item = Wanted> {
+        let tapes = if kinds.is_empty() { &[] } else { self.tapes.as_slice() };
+        tapes.iter().map(move |tape| Wanted {
+            symbol: self.symbol,
+            listing: self.listing.clone(),
+            tape: *tape,
+            kinds: kinds.clone(),
+            priority: self.priority,
+        })
     }
 }
 
@@ -161,5 +206,46 @@ mod tests {
             carried(yaml, Source::Kiwoom, &BOTH),
             ["000660 krx [Orderbook]", "035720 krx [Ticker, Orderbook]"]
         );
+    }
+
+    #[test]
+    fn a_guest_group_is_carried_beside_ones_own() {
+        let yaml = "- {symbol: 005930, core: true, group: A}\n- {symbol: 005380, group: A}\n- {symbol: 0155E0, group: A, source: [kis]}\n- {symbol: 000660, core: true, group: B}\n- {symbol: 068270, group: B}\n- {symbol: 035720, group: A, source: [kiwoom]}\n";
+        let universe = Universe::from_yaml(&format!("symbols:\n{yaml}")).expect("universe");
+        let named = |wanted: &[Wanted]| {
+            wanted.iter().map(|w| format!("{} {:?}", w.symbol, w.kinds)).collect::<Vec<_>>().join(", ")
+        };
+        let all = |source, groups: &[Group]| {
+            let carried = universe.carried_groups(Market::Kr, source, &BOTH, groups);
+            [named(&carried.own), named(&carried.guests), format!("{:?}", carried.forbidden)]
+        };
+        let kiwoom = "005930 [Ticker, Orderbook], 000660 [Ticker, Orderbook], 068270 [Ticker, Orderbook], 035720 [Ticker, Orderbook]";
+        assert_eq!(all(Source::Kiwoom, &[Group::B]), [kiwoom, "", "[]"]);
+        assert_eq!(
+            all(Source::Kiwoom, &[Group::A, Group::B]),
+            [kiwoom, "005380 [Ticker, Orderbook]", "[0155E0]"]
+        );
+        // Trades of a core symbol whose book it has already.
+        assert_eq!(all(Source::Kis, &[Group::A, Group::B])[1], "000660 [Ticker], 068270 [Ticker, Orderbook]");
+        // A group that a person holds elsewhere: core books stay, and what nobody else may carry.
+        assert_eq!(
+            all(Source::Kis, &[]),
+            ["005930 [Orderbook], 0155E0 [Ticker, Orderbook], 000660 [Orderbook]", "", "[]"]
+        );
+    }
+
+    #[test]
+    fn without_a_change_all_is_as_it_was() {
+        let yaml = "symbols:\n- {symbol: 005930, core: true}\n- symbol: 005380\n- {symbol: 068270, group: B}\n- {symbol: AAPL, market: us, listing: NAS}\n";
+        let universe = Universe::from_yaml(yaml).expect("universe");
+        for (market, source, groups) in [
+            (Market::Kr, Source::Kis, [Group::A].as_slice()),
+            (Market::Kr, Source::Kiwoom, &[Group::B]),
+            (Market::Us, Source::Kis, &[Group::A]),
+        ] {
+            let carried = universe.carried_groups(market, source, &BOTH, groups);
+            assert_eq!(carried.own, universe.carried(market, source, &BOTH), "{market} {source}");
+            assert_eq!(carried.guests, []);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What is not market data but must be known beside it: links, refusals, silence, gaps.
 
 use crate::instrument::{Tape, words};
+use crate::ownership::Change;
 use crate::symbol::Symbol;
 
 words! {
@@ -14,6 +15,8 @@ words! {
         JournalFull = "journal_full",
         /// Journalled frames were damaged on disk.
         JournalDamaged = "journal_damaged",
+        /// The broker that carried it was dead, and another one took over.
+        Failover = "failover",
     }
 }
 
@@ -73,6 +76,13 @@ pub enum Status {
     GapOpened(Gap),
     /// A gap ended (its length is known; what was missing may still be missing).
     GapClosed(Gap),
+    /// Another broker carries a group now; told by the one that took it.
+    Ownership {
+        /// Which group, from whom to whom, why.
+        change: Change,
+        /// Symbols of the group that the new owner has no room for, or may not carry.
+        uncovered: Vec<Symbol>,
+    },
 }
 
 impl Status {
@@ -86,6 +96,7 @@ impl Status {
             Self::Silent { .. } => "silent",
             Self::GapOpened(_) => "gap_opened",
             Self::GapClosed(_) => "gap_closed",
+            Self::Ownership { .. } => "ownership",
         }
     }
 }

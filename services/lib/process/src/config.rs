@@ -7,7 +7,8 @@
 use std::path::{Path, PathBuf};
 
 use config::{Config, Environment, File, FileFormat};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 
 /// Every section that some service of sise reads.
 pub const SECTIONS: &[&str] = &[
@@ -113,6 +114,15 @@ impl Sources {
     }
 }
 
+/// Reads a section of a struct that is itself flattened into another: `#[serde(deserialize_with = "…")]`. Flattening
+/// takes from the values of the environment, which are text, that a number may be asked of them; here they get it back.
+///
+/// # Errors
+/// As reading the section without this.
+pub fn section<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+    config::Value::deserialize(deserializer)?.try_deserialize().map_err(D::Error::custom)
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
@@ -145,6 +155,29 @@ mod tests {
         let raw = load("[nats]\nurl = 'a'\n", &[("SISE__NATS__URL", "0123E5"), ("SISE__NATS__WINDOW", "7")]);
         let raw = raw.expect("settings");
         assert_eq!((raw.nats.url.as_str(), raw.nats.window), ("0123E5", 7));
+    }
+
+    #[test]
+    fn a_flattened_section_takes_numbers_from_the_environment() {
+        #[derive(Debug, Deserialize)]
+        struct Outer {
+            #[serde(flatten)]
+            inner: Inner,
+        }
+        #[derive(Debug, Deserialize)]
+        struct Inner {
+            #[serde(deserialize_with = "super::section")]
+            nats: Nats,
+        }
+        let load = |variables: &[(&str, &str)]| {
+            let variables = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            Sources { files: Vec::new() }.load_from::<Outer>(variables)
+        };
+        let url = ("SISE__NATS__URL", "0123E5");
+        let nats = load(&[url, ("SISE__NATS__WINDOW", "7")]).expect("settings").inner.nats;
+        assert_eq!((nats.url.as_str(), nats.window), ("0123E5", 7));
+        let error = load(&[url, ("SISE__NATS__WINDWO", "7")]).expect_err("unknown key").to_string();
+        assert!(error.contains("windwo"), "{error}");
     }
 
     #[test]

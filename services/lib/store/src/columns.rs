@@ -80,6 +80,39 @@ pub const EXPECTED: &[Expected] = &[
         ],
     },
     Expected {
+        table: "feed_status",
+        columns: &[
+            ("market", "LowCardinality(String)"),
+            ("source", "LowCardinality(String)"),
+            ("what", "LowCardinality(String)"),
+            ("trade_date", "Date"),
+            ("received_ns", "DateTime64(9, 'UTC')"),
+            ("connection_id", "Int64"),
+            ("frame_sequence", "UInt64"),
+            ("record_index", "UInt32"),
+            ("origin", "LowCardinality(String)"),
+            ("connection", "LowCardinality(String)"),
+            ("tape", "LowCardinality(String)"),
+            ("symbol", "LowCardinality(String)"),
+            ("reason", "String"),
+            ("registration", "String"),
+            ("code", "LowCardinality(String)"),
+            ("text", "String"),
+            ("detail", "String"),
+            ("registered", "Nullable(UInt32)"),
+            ("refused", "Nullable(UInt32)"),
+            ("symbols", "Array(String)"),
+            ("since_ns", "Nullable(DateTime64(9, 'UTC'))"),
+            ("from_ns", "Nullable(DateTime64(9, 'UTC'))"),
+            ("until_ns", "Nullable(DateTime64(9, 'UTC'))"),
+            ("event", "String"),
+            ("stream", "LowCardinality(String)"),
+            ("epoch", "UInt32"),
+            ("stream_sequence", "UInt64"),
+            ("event_id", "UInt64"),
+        ],
+    },
+    Expected {
         table: "archived",
         columns: &[
             ("stream", "LowCardinality(String)"),
@@ -204,7 +237,7 @@ fn compare(database: &str, expected: &Expected, found: &[Found]) -> Result<(), C
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::{OrderBookRow, TradeRow};
+    use crate::row::{FeedStatusRow, OrderBookRow, TradeRow};
 
     fn names(table: &str) -> Vec<&'static str> {
         let expected = EXPECTED.iter().find(|expected| expected.table == table).expect("table");
@@ -215,6 +248,7 @@ mod tests {
     fn rows_have_the_columns_of_their_tables_in_order() {
         assert_eq!(names("trades"), <TradeRow as Row>::COLUMN_NAMES);
         assert_eq!(names("order_books"), <OrderBookRow as Row>::COLUMN_NAMES);
+        assert_eq!(names("feed_status"), <FeedStatusRow as Row>::COLUMN_NAMES);
     }
 
     fn table(columns: &[(&str, &str)]) -> Vec<Found> {

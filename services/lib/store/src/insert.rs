@@ -9,7 +9,7 @@ use twox_hash::XxHash3_64;
 use crate::connect::Store;
 use crate::error::StoreError;
 use crate::ledger::{Archived, ArchivedRow};
-use crate::row::{OrderBookRow, TableRow, TradeRow};
+use crate::row::{FeedStatusRow, OrderBookRow, TableRow, TradeRow};
 
 /// Something that stores rows: ClickHouse, or a test's idea of it.
 pub trait Insert<R>: Sync {
@@ -27,7 +27,7 @@ pub trait Insert<R>: Sync {
 
 impl Insert<TradeRow> for Store {
     fn insert(&self, rows: &[TradeRow], salt: u32) -> impl Future<Output = Result<(), StoreError>> + Send {
-        let token = token(rows.iter().map(TableRow::event_id), salt);
+        let token = token_of(rows, salt);
         self.insert_into(TradeRow::TABLE.as_str(), rows, Some(token))
     }
 }
@@ -38,8 +38,19 @@ impl Insert<OrderBookRow> for Store {
         rows: &[OrderBookRow],
         salt: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send {
-        let token = token(rows.iter().map(TableRow::event_id), salt);
+        let token = token_of(rows, salt);
         self.insert_into(OrderBookRow::TABLE.as_str(), rows, Some(token))
+    }
+}
+
+impl Insert<FeedStatusRow> for Store {
+    fn insert(
+        &self,
+        rows: &[FeedStatusRow],
+        salt: u32,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        let token = token_of(rows, salt);
+        self.insert_into(FeedStatusRow::TABLE.as_str(), rows, Some(token))
     }
 }
 
@@ -89,16 +100,22 @@ impl Store {
     }
 }
 
-/// The insert token: a hash of the rows' event ids in their order, so that a token can never meet other rows
-/// (ClickHouse drops an insert with a known token in silence).
-fn token(event_ids: impl Iterator<Item = u64>, salt: u32) -> String {
+/// The token of rows of one stream.
+fn token_of<R: TableRow>(rows: &[R], salt: u32) -> String {
+    token(rows.first().map_or("", TableRow::stream), rows.iter().map(TableRow::event_id), salt)
+}
+
+/// The insert token: the stream and a hash of the rows' event ids in their order, so that a token can never meet other
+/// rows (ClickHouse drops an insert with a known token in silence). Without the stream it could: two brokers give the same
+/// trades the same ids, and one day two batches of theirs hold the same ones.
+fn token(stream: &str, event_ids: impl Iterator<Item = u64>, salt: u32) -> String {
     let mut hash = XxHash3_64::new();
     for event_id in event_ids {
         hash.write(&event_id.to_le_bytes());
     }
     match salt {
-        0 => format!("{:016x}", hash.finish()),
-        salt => format!("{:016x}-{salt}", hash.finish()),
+        0 => format!("{stream}:{:016x}", hash.finish()),
+        salt => format!("{stream}:{:016x}-{salt}", hash.finish()),
     }
 }
 
@@ -110,17 +127,20 @@ mod tests {
     fn the_token_never_changes() {
         // A restart with another token would store the rows of an interrupted insert twice.
         // The values are those of the reference implementation (python-xxhash).
-        assert_eq!(token([].into_iter(), 0), "2d06800538d394c2");
-        assert_eq!(token([1, 2, 3].into_iter(), 0), "7c68b4906e7ea780");
-        assert_eq!(token([1, 2, 3].into_iter(), 2), "7c68b4906e7ea780-2");
-        assert_eq!(token([11_343_449_299_502_766_430].into_iter(), 0), "cde9d89bde390a13");
+        assert_eq!(token("S", [].into_iter(), 0), "S:2d06800538d394c2");
+        assert_eq!(token("S", [1, 2, 3].into_iter(), 0), "S:7c68b4906e7ea780");
+        assert_eq!(token("S", [1, 2, 3].into_iter(), 2), "S:7c68b4906e7ea780-2");
+        assert_eq!(token("S", [11_343_449_299_502_766_430].into_iter(), 0), "S:cde9d89bde390a13");
     }
 
     #[test]
     fn other_rows_or_another_order_are_another_token() {
-        let tokens = [vec![1, 2], vec![2, 1], vec![1], vec![1, 2, 3]].map(|ids| token(ids.into_iter(), 0));
+        let tokens =
+            [vec![1, 2], vec![2, 1], vec![1], vec![1, 2, 3]].map(|ids| token("S", ids.into_iter(), 0));
         for (index, token) in tokens.iter().enumerate() {
             assert!(!tokens[..index].contains(token), "{token}");
         }
+        // The same trades from two brokers: the same names, and rows of their own.
+        assert_ne!(token("TICKER_KR_KIS", [1].into_iter(), 0), token("TICKER_KR_KIWOOM", [1].into_iter(), 0));
     }
 }

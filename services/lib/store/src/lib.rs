@@ -9,6 +9,7 @@ pub mod error;
 pub mod insert;
 pub mod ledger;
 pub mod migrate;
+pub mod names;
 pub mod query;
 pub mod row;
 
@@ -17,4 +18,4 @@ pub use connect::{ClickhouseSettings, Password, Store};
 pub use error::{Cause, StoreError};
 pub use insert::Insert;
 pub use ledger::{Archived, Highest, LedgerReach, LedgerTail, Stored};
-pub use row::{OrderBookRow, Position, Table, TableRow, TradeRow};
+pub use row::{FeedStatusRow, OrderBookRow, Position, Table, TableRow, TradeRow};

@@ -47,6 +47,12 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(5, "005", "order_books_kst"),
     migration!(6, "006", "archive_holes"),
     migration!(7, "007", "book_crosscheck"),
+    migration!(8, "008", "feed_status"),
+    migration!(9, "009", "gaps"),
+    migration!(10, "010", "feed_status_kst"),
+    migration!(11, "011", "gaps_kst"),
+    migration!(12, "012", "trades_merged"),
+    migration!(13, "013", "never_archived"),
 ];
 
 impl Migration {

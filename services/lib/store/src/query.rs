@@ -7,6 +7,9 @@ use crate::error::StoreError;
 use crate::ledger::{Highest, Stored};
 use crate::row::Table;
 
+/// Event ids in one query: about 20 kB of SQL.
+const IDS_PER_QUERY: usize = 1_000;
+
 /// Ranges in one query: more would come near the longest query that ClickHouse reads (256 kB).
 const RANGES_PER_QUERY: usize = 500;
 
@@ -83,6 +86,50 @@ impl Store {
         );
         let query = self.client.query(&sql).bind(stream).bind(floor).bind(from).fetch_all::<Stored>();
         self.limited(query).await
+    }
+
+    /// What stands in `table` with any of `event_ids`, between the sequences `near`, in any epoch.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be asked.
+    pub async fn look_up_events(
+        &self,
+        table: Table,
+        stream: &str,
+        near: RangeInclusive<u64>,
+        event_ids: &[u64],
+    ) -> Result<Vec<Stored>, StoreError> {
+        let mut found = Vec::new();
+        for ids in event_ids.chunks(IDS_PER_QUERY) {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            let sql = format!(
+                "SELECT epoch, stream_sequence, event_id FROM {} WHERE stream = ? AND stream_sequence BETWEEN ? AND ? \
+                 AND event_id IN ({})",
+                table.as_str(),
+                ids.join(", ")
+            );
+            let query = self.client.query(&sql).bind(stream).bind(*near.start()).bind(*near.end());
+            found.extend(self.limited(query.fetch_all::<Stored>()).await?);
+        }
+        Ok(found)
+    }
+
+    /// The stretches of the ledger that touch `first` to `last` and have messages in the dead letters, since epoch `floor`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be asked.
+    pub async fn set_aside(
+        &self,
+        stream: &str,
+        floor: u32,
+        first: u64,
+        last: u64,
+    ) -> Result<Vec<RangeInclusive<u64>>, StoreError> {
+        let sql = "SELECT archived.first, archived.last FROM archived WHERE stream = ? AND epoch >= ? AND set_aside > 0 \
+                   AND archived.last >= ? AND archived.first <= ?";
+        let query = self.client.query(sql).bind(stream).bind(floor).bind(first).bind(last);
+        let stretches = self.limited(query.fetch_all::<(u64, u64)>()).await?;
+        Ok(stretches.into_iter().map(|(first, last)| first..=last).collect())
     }
 
     /// Rows of `table` of `stream`, repeated ones included.

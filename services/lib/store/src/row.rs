@@ -1,10 +1,14 @@
-//! Events into rows: every value under its own name, nothing computed, no allocation. Cannot fail.
+//! Events into rows: every value under its own name, nothing computed, and market data without an allocation. Cannot fail.
+
+mod feed_status;
 
 use std::sync::Arc;
 
 use clickhouse::Row;
 use market::{At, Codes, Level, Levels, OrderBook, Stamp, Symbol, Trade};
 use serde::ser::{Serialize, SerializeSeq, Serializer};
+
+pub use self::feed_status::FeedStatusRow;
 
 /// The tables of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,11 +17,13 @@ pub enum Table {
     Trades,
     /// Order book snapshots.
     OrderBooks,
+    /// Status events.
+    FeedStatus,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: &'static [Self] = &[Self::Trades, Self::OrderBooks];
+    pub const ALL: &'static [Self] = &[Self::Trades, Self::OrderBooks, Self::FeedStatus];
 
     /// The name in SQL.
     #[must_use]
@@ -25,6 +31,7 @@ impl Table {
         match self {
             Self::Trades => "trades",
             Self::OrderBooks => "order_books",
+            Self::FeedStatus => "feed_status",
         }
     }
 }
@@ -185,8 +192,11 @@ pub trait TableRow {
     /// The table it belongs to.
     const TABLE: Table;
 
-    /// The name of its event.
+    /// The name of its event; two brokers give the same trade the same name.
     fn event_id(&self) -> u64;
+
+    /// The stream it came by.
+    fn stream(&self) -> &str;
 
     /// Its sequence in the stream.
     fn stream_sequence(&self) -> u64;
@@ -200,6 +210,10 @@ impl TableRow for TradeRow {
 
     fn event_id(&self) -> u64 {
         self.event_id
+    }
+
+    fn stream(&self) -> &str {
+        &self.stream
     }
 
     fn stream_sequence(&self) -> u64 {
@@ -216,6 +230,10 @@ impl TableRow for OrderBookRow {
 
     fn event_id(&self) -> u64 {
         self.event_id
+    }
+
+    fn stream(&self) -> &str {
+        &self.stream
     }
 
     fn stream_sequence(&self) -> u64 {

@@ -260,7 +260,7 @@ impl Emitter {
         let fault = if script.is_quiet() { None } else { script.take(tr, events) };
         drop(script);
         let instrument = plan.entries[draft.entry].instrument;
-        let mut road = Road { plan, state, lines, outbox: &mut self.outbox };
+        let mut road = Road { plan, state, lines, outbox: &mut self.outbox, spoilt: None };
         match fault {
             None => road.push(draft, &draft.frame, 0..draft.ends.len(), false),
             Some(FrameFault::Reorder) => self.held.push((instrument, draft.clone())),
@@ -274,7 +274,7 @@ impl Emitter {
 
     /// Sends what is held back or waits for its time: no more events will come.
     pub fn release(&mut self, plan: &mut Plan, state: &State, lines: &mut Lines) {
-        let mut road = Road { plan, state, lines, outbox: &mut self.outbox };
+        let mut road = Road { plan, state, lines, outbox: &mut self.outbox, spoilt: None };
         release(&mut self.held, &mut road, |_| true);
         self.outbox.release(plan, &mut lines.faults);
     }
@@ -323,7 +323,7 @@ impl Emitter {
                 kr::status(frame, it, tr.tape(), self.interrupted);
             }
             let mut lines = Lines::default();
-            let mut road = Road { plan, state, lines: &mut lines, outbox: &mut self.outbox };
+            let mut road = Road { plan, state, lines: &mut lines, outbox: &mut self.outbox, spoilt: None };
             let draft = &self.drafts[0];
             road.push(draft, &draft.frame, 0..1, false);
         }

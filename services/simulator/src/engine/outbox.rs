@@ -34,6 +34,8 @@ pub struct Row {
     pub events: u64,
     /// Their tape lines.
     pub lines: String,
+    /// How the script has spoilt it.
+    pub spoilt: Option<&'static str>,
 }
 
 /// The rows that wait, by connection.
@@ -102,13 +104,14 @@ fn row_count(random: &mut Random) -> usize {
 
 /// One frame of up to `most` rows that are due.
 fn frame(queue: &mut VecDeque<(Instant, Row)>, now: Instant, most: usize, slot: &mut Slot) {
-    let (mut text, mut records, mut others) = (String::new(), 0, Vec::new());
+    let (mut text, mut records, mut others, mut spoilt) = (String::new(), 0, Vec::new(), None);
     let batch = &mut slot.batch;
     for _ in 0..most {
         let next = queue.pop_front_if(|(due, row)| *due <= now && (records == 0 || !row.alone));
         let Some((_, row)) = next else { break };
         batch.lines.push_str(&row.lines);
         records += row.records;
+        spoilt = spoilt.or(row.spoilt);
         others.extend((0..row.events).map(|_| row.tr));
         if row.alone {
             text = row.text;
@@ -120,6 +123,7 @@ fn frame(queue: &mut VecDeque<(Instant, Row)>, now: Instant, most: usize, slot: 
                 records,
                 events: 0,
                 lines_end,
+                spoilt,
             });
         }
         text.push_str(if text.is_empty() { HEAD } else { "," });
@@ -127,7 +131,8 @@ fn frame(queue: &mut VecDeque<(Instant, Row)>, now: Instant, most: usize, slot: 
     }
     text.push_str("]}");
     let lines_end = batch.lines.len();
-    batch.frames.push(Frame { text: Utf8Bytes::from(text), tr: None, others, records, events: 0, lines_end });
+    let text = Utf8Bytes::from(text);
+    batch.frames.push(Frame { text, tr: None, others, records, events: 0, lines_end, spoilt });
 }
 
 /// The beginning of a data frame; it ends with `]}`.

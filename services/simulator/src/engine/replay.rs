@@ -70,6 +70,7 @@ impl Replay {
                     records: 1,
                     events: 1,
                     lines_end,
+                    spoilt: None,
                 });
             }
             if given == before {

@@ -38,7 +38,7 @@ pub struct Fault {
     /// `refuse`: the msg_cd of the answer, for Kiwoom the return_code; `rest_error`: Kiwoom's detail code.
     #[serde(default)]
     pub code: Option<String>,
-    /// `garbage`, `null`: which field of the first record; 2 is the Korean price, 11 the US one.
+    /// `garbage`, `null`: which field of the first record; the first price if left out.
     #[serde(default)]
     pub field: Option<usize>,
     /// `garbage`: the text that takes the field's place.

@@ -184,6 +184,9 @@ async fn files_of_frames_are_played_word_for_word() {
     let figures = simulator.stop_events().await;
     assert_eq!(figures["frames"], 12);
     let tape = simulator.lines("tape.jsonl");
-    assert_eq!(tape[1], json!({ "kind": "frame", "text": frames[3], "connections": [1] }));
+    assert_eq!(tape[1], json!({ "kind": "frame", "text": frames[3], "connections": [1], "frame": 2 }));
+    let opened = simulator.lines("tape.jsonl.connections");
+    assert_eq!((&opened[0]["connection"], &opened[0]["source"]), (&json!(1), &json!("kis")));
+    assert!(opened[0]["opened_ns"].as_u64() < opened[1]["opened_ns"].as_u64());
     simulator.end().await;
 }

@@ -45,6 +45,24 @@ async fn spoilt_frames_are_not_on_the_tape_and_their_neighbours_are() {
     assert!(data[30].starts_with("0|H0STASP0|001|005930^") && data[30].contains("^12x4^"), "{}", data[30]);
     assert_eq!(data[40].split('^').nth(5), Some("(null)"));
     assert_eq!(data[50], data[51]);
+    let spoilt: Vec<_> = simulator.lines("tape.jsonl.connections").into_iter().skip(1).collect();
+    let spoilt: Vec<_> =
+        spoilt.iter().map(|line| (line["frame"].as_u64(), line["spoilt"].as_str())).collect();
+    let garbage = Some("garbage");
+    assert_eq!(
+        spoilt,
+        [
+            (Some(11), Some("truncate")),
+            (Some(21), Some("wrong_count")),
+            (Some(31), garbage),
+            (Some(41), garbage)
+        ]
+    );
+    // The frames on the tape are those that were counted at the other end.
+    let frames: Vec<_> = tape.iter().filter_map(|line| line["frame"].as_u64()).collect();
+    let last = u64::try_from(data.len()).expect("a count");
+    let clean = (1..=last).filter(|frame| ![11, 21, 31, 41].contains(frame));
+    assert_eq!(frames, clean.collect::<Vec<_>>());
     simulator.end().await;
 }
 

@@ -67,6 +67,12 @@ pub struct StreamState {
     pub messages: u64,
     /// Bytes.
     pub bytes: u64,
+    /// When the oldest message it holds was stored, UTC ns.
+    pub first_published_ns: i64,
+    /// Beyond so many bytes the oldest messages go; none = no limit.
+    pub max_bytes: Option<u64>,
+    /// Beyond this age a message goes; none = no limit.
+    pub max_age: Option<Duration>,
 }
 
 /// Where a durable stands.
@@ -83,8 +89,8 @@ pub struct DurableState {
 /// How the subscription behind a consumer works; the default is for an archiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PullSettings {
-    /// Messages that wait here for the next batch, at most about twice as many: 4,000 are enough for the round trip at
-    /// 200,000 messages/s, and are about 2 MB of books.
+    /// Messages that wait here for the next batch, at most about one and a half times as many: 1,000 are enough for the
+    /// round trip at 200,000 messages/s on one machine, and are about 2 MB of books as the client holds them.
     pub prefetch: usize,
     /// How long the server may say nothing before the subscription counts as broken (twice that).
     pub heartbeat: Duration,
@@ -97,7 +103,7 @@ pub struct PullSettings {
 impl Default for PullSettings {
     fn default() -> Self {
         Self {
-            prefetch: 4_000,
+            prefetch: 1_000,
             heartbeat: Duration::from_secs(5),
             expires: Duration::from_secs(30),
             silence: Duration::from_secs(30),
@@ -120,5 +126,33 @@ pub async fn stream_state(context: &Context, stream: &str) -> Result<StreamState
         last_sequence: info.state.last_sequence,
         messages: info.state.messages,
         bytes: info.state.bytes,
+        first_published_ns: i64::try_from(info.state.first_timestamp.unix_timestamp_nanos()).unwrap_or(0),
+        max_bytes: u64::try_from(info.config.max_bytes).ok().filter(|bytes| *bytes > 0),
+        max_age: Some(info.config.max_age).filter(|age| !age.is_zero()),
     })
+}
+
+/// Where a durable stands, for those who do not consume it.
+///
+/// # Errors
+/// [`ConsumeError::Away`], also for a durable that is not there.
+pub async fn durable_state(
+    context: &Context,
+    stream: &str,
+    durable: &str,
+) -> Result<DurableState, ConsumeError> {
+    let away = |problem: String| ConsumeError::Away { stream: stream.to_owned(), problem };
+    let handle = context.get_stream_no_info(stream).await.map_err(|e| away(e.to_string()))?;
+    let info = handle.consumer_info(durable).await.map_err(|e| away(e.to_string()))?;
+    Ok(DurableState::from(&info))
+}
+
+impl From<&async_nats::jetstream::consumer::Info> for DurableState {
+    fn from(info: &async_nats::jetstream::consumer::Info) -> Self {
+        Self {
+            pending: info.num_pending,
+            ack_pending: u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX),
+            ack_floor: info.ack_floor.stream_sequence,
+        }
+    }
 }

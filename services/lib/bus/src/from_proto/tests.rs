@@ -17,7 +17,7 @@ const PINNED: &str = include_str!("../../fixtures/pinned.txt");
 const WITHOUT_CONNECTION: &str = include_str!("../../fixtures/pinned_before_connection_names.txt");
 
 fn kinds() -> Vec<(&'static str, Event)> {
-    let names = ["link_up", "link_down", "refused", "silent", "gap_opened", "gap_closed"];
+    let names = ["link_up", "link_down", "refused", "silent", "gap_opened", "gap_closed", "ownership"];
     let mut kinds = vec![("trade", samples::trade()), ("order_book", samples::order_book())];
     kinds.extend(names.into_iter().zip(samples::statuses()));
     kinds
@@ -172,7 +172,7 @@ fn an_envelope_without_its_parts_is_refused() {
 
 #[test]
 fn a_gap_names_its_instrument_wholly_or_not_at_all() {
-    let closed = samples::statuses().pop().expect("gap");
+    let closed = samples::statuses().remove(5);
     assert_eq!(
         changed(&closed, |message| message.symbol.clear()),
         Err(DecodeError::Symbol(SymbolError { text: String::new() }))

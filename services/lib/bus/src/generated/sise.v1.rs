@@ -229,6 +229,7 @@ pub enum GapReason {
     Refused = 2,
     JournalFull = 3,
     JournalDamaged = 4,
+    Failover = 5,
 }
 impl GapReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -242,6 +243,7 @@ impl GapReason {
             Self::Refused => "GAP_REASON_REFUSED",
             Self::JournalFull => "GAP_REASON_JOURNAL_FULL",
             Self::JournalDamaged => "GAP_REASON_JOURNAL_DAMAGED",
+            Self::Failover => "GAP_REASON_FAILOVER",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -252,6 +254,65 @@ impl GapReason {
             "GAP_REASON_REFUSED" => Some(Self::Refused),
             "GAP_REASON_JOURNAL_FULL" => Some(Self::JournalFull),
             "GAP_REASON_JOURNAL_DAMAGED" => Some(Self::JournalDamaged),
+            "GAP_REASON_FAILOVER" => Some(Self::Failover),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Group {
+    Unspecified = 0,
+    A = 1,
+    B = 2,
+}
+impl Group {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "GROUP_UNSPECIFIED",
+            Self::A => "GROUP_A",
+            Self::B => "GROUP_B",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "GROUP_UNSPECIFIED" => Some(Self::Unspecified),
+            "GROUP_A" => Some(Self::A),
+            "GROUP_B" => Some(Self::B),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ChangedBy {
+    Unspecified = 0,
+    Auto = 1,
+    Manual = 2,
+}
+impl ChangedBy {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CHANGED_BY_UNSPECIFIED",
+            Self::Auto => "CHANGED_BY_AUTO",
+            Self::Manual => "CHANGED_BY_MANUAL",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CHANGED_BY_UNSPECIFIED" => Some(Self::Unspecified),
+            "CHANGED_BY_AUTO" => Some(Self::Auto),
+            "CHANGED_BY_MANUAL" => Some(Self::Manual),
             _ => None,
         }
     }
@@ -283,7 +344,7 @@ pub struct OrderBook {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Status {
-    #[prost(oneof = "status::What", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "status::What", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub what: ::core::option::Option<status::What>,
 }
 /// Nested message and enum types in `Status`.
@@ -302,6 +363,8 @@ pub mod status {
         GapOpened(super::Gap),
         #[prost(message, tag = "6")]
         GapClosed(super::Gap),
+        #[prost(message, tag = "7")]
+        Ownership(super::Ownership),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -348,6 +411,25 @@ pub struct Gap {
     pub detail: ::prost::alloc::string::String,
     #[prost(string, optional, tag = "5")]
     pub connection: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Ownership {
+    #[prost(enumeration = "Group", tag = "1")]
+    pub group: i32,
+    #[prost(enumeration = "Source", tag = "2")]
+    pub from: i32,
+    #[prost(enumeration = "Source", tag = "3")]
+    pub to: i32,
+    #[prost(enumeration = "ChangedBy", tag = "4")]
+    pub by: i32,
+    #[prost(bool, tag = "5")]
+    pub hold: bool,
+    #[prost(string, tag = "6")]
+    pub why: ::prost::alloc::string::String,
+    #[prost(sfixed64, optional, tag = "7")]
+    pub missed_since_ns: ::core::option::Option<i64>,
+    #[prost(string, repeated, tag = "8")]
+    pub uncovered: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Trade {

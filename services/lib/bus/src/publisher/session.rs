@@ -1,7 +1,9 @@
 //! One connection of a publisher: sends messages, gives back what the server says about each.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use async_nats::jetstream::Context;
 use async_nats::{Client, HeaderMap, Message, StatusCode, Subscriber};
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde::Deserialize;
@@ -9,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Outgoing;
 use super::trouble::Trouble;
+use super::window::Place;
 use crate::connect::{ConnectError, NatsSettings, connect_once};
 use crate::subject::MESSAGE_ID_HEADER;
 
@@ -18,6 +21,8 @@ pub(super) struct Session {
     client: Client,
     inbox: String,
     replies: Subscriber,
+    /// Names of the streams that answered: one copy of each.
+    streams: Vec<Arc<str>>,
     /// Cancelled when the connection is gone; it never comes back.
     pub(super) down: CancellationToken,
 }
@@ -28,8 +33,17 @@ pub(super) struct Reply {
     pub(super) round: u64,
     /// Its number in the window.
     pub(super) number: u64,
-    /// Stored (true when the server knew the id already), or why not.
-    pub(super) outcome: Result<bool, Trouble>,
+    /// Stored, or why not.
+    pub(super) outcome: Result<Stored, Trouble>,
+}
+
+/// A stored message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Stored {
+    /// Where.
+    pub(super) place: Place,
+    /// The server knew the id already; the place is that of the first copy.
+    pub(super) duplicate: bool,
 }
 
 impl Session {
@@ -39,7 +53,12 @@ impl Session {
         let replies = client.subscribe(format!("{inbox}.>")).await.map_err(|error| {
             ConnectError::Connect { url: settings.url.clone(), problem: error.to_string() }
         })?;
-        Ok(Self { client, inbox, replies, down })
+        Ok(Self { client, inbox, replies, streams: Vec::new(), down })
+    }
+
+    /// The connection, for questions to JetStream.
+    pub(super) fn context(&self) -> Context {
+        async_nats::jetstream::new(self.client.clone())
     }
 
     /// Hands a message to the connection. Safe to drop: then it was not sent.
@@ -70,7 +89,7 @@ impl Session {
     pub(super) async fn reply(&mut self) -> Option<Reply> {
         loop {
             let message = self.replies.next().await?;
-            if let Some(reply) = read(&message, &self.inbox) {
+            if let Some(reply) = read(&message, &self.inbox, &mut self.streams) {
                 return Some(reply);
             }
         }
@@ -83,7 +102,7 @@ impl Session {
 }
 
 /// A header ends at its line: what a broker wrote may hold more than one.
-fn one_line(text: &str) -> Cow<'_, str> {
+pub(super) fn one_line(text: &str) -> Cow<'_, str> {
     if text.contains(['\r', '\n']) {
         Cow::Owned(text.replace(['\r', '\n'], " "))
     } else {
@@ -95,6 +114,8 @@ fn one_line(text: &str) -> Cow<'_, str> {
 struct Answer<'a> {
     #[serde(borrow)]
     stream: Option<Cow<'a, str>>,
+    #[serde(default)]
+    seq: u64,
     #[serde(default)]
     duplicate: bool,
     error: Option<Refusal>,
@@ -109,7 +130,7 @@ struct Refusal {
 }
 
 /// Reads an answer; none when it is nobody's.
-fn read(message: &Message, inbox: &str) -> Option<Reply> {
+fn read(message: &Message, inbox: &str, streams: &mut Vec<Arc<str>>) -> Option<Reply> {
     let (round, number) = message.subject.strip_prefix(inbox)?.strip_prefix('.')?.split_once('.')?;
     let outcome = if message.status == Some(StatusCode::NO_RESPONDERS) {
         Err(Trouble::NoStream)
@@ -118,18 +139,33 @@ fn read(message: &Message, inbox: &str) -> Option<Reply> {
             Ok(Answer { error: Some(Refusal { err_code, description }), .. }) => {
                 Err(Trouble::Refused { code: err_code, description })
             }
-            Ok(Answer { stream: Some(_), duplicate, .. }) => Ok(duplicate),
+            Ok(Answer { stream: Some(stream), seq, duplicate, .. }) => {
+                Ok(Stored { place: Place { stream: name(streams, &stream), sequence: seq }, duplicate })
+            }
             Ok(_) | Err(_) => Err(Trouble::Refused { code: 0, description: "answer not understood".into() }),
         }
     };
     Some(Reply { round: round.parse().ok()?, number: number.parse().ok()?, outcome })
 }
 
+/// The one copy of a stream's name.
+fn name(streams: &mut Vec<Arc<str>>, stream: &str) -> Arc<str> {
+    if let Some(known) = streams.iter().find(|known| ***known == *stream) {
+        return Arc::clone(known);
+    }
+    let new: Arc<str> = stream.into();
+    // A service has four; beyond that each answer has its own copy.
+    if streams.len() < 16 {
+        streams.push(Arc::clone(&new));
+    }
+    new
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn outcome(payload: &'static str) -> Result<bool, Trouble> {
+    fn outcome(payload: &'static str) -> Result<Stored, Trouble> {
         let message = Message {
             subject: "_INBOX.x.3.41".into(),
             reply: None,
@@ -139,15 +175,16 @@ mod tests {
             description: None,
             length: 0,
         };
-        let reply = read(&message, "_INBOX.x").expect("reply");
+        let reply = read(&message, "_INBOX.x", &mut Vec::new()).expect("reply");
         assert_eq!((reply.round, reply.number), (3, 41));
         reply.outcome
     }
 
     #[test]
     fn answers_of_the_server() {
-        assert_eq!(outcome(r#"{"stream":"STATUS","seq":7}"#), Ok(false));
-        assert_eq!(outcome(r#"{"stream":"STATUS","seq":7,"duplicate":true}"#), Ok(true));
+        let stored = |duplicate| Stored { place: Place { stream: "STATUS".into(), sequence: 7 }, duplicate };
+        assert_eq!(outcome(r#"{"stream":"STATUS","seq":7}"#), Ok(stored(false)));
+        assert_eq!(outcome(r#"{"stream":"STATUS","seq":7,"duplicate":true}"#), Ok(stored(true)));
         assert_eq!(
             outcome(r#"{"error":{"code":503,"err_code":10077,"description":"maximum messages exceeded"}}"#),
             Err(Trouble::Refused { code: 10_077, description: "maximum messages exceeded".into() })

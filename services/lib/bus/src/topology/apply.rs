@@ -7,7 +7,7 @@ use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::{self, ConsumerErrorKind};
 use async_nats::jetstream::{Context, ErrorCode};
 
-use super::{DurableSpec, StreamSpec, Topology};
+use super::{BucketSpec, DurableSpec, StreamSpec, Topology};
 
 /// How a thing on the server stands to the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,21 +107,41 @@ async fn walk(context: &Context, topology: &Topology, make: bool) -> Result<Vec<
             changes.push(durable_change(context, stream, durable, make, missing).await?);
         }
     }
+    for bucket in &topology.buckets {
+        changes.push(bucket_change(context, bucket, make).await?);
+    }
     Ok(changes)
 }
 
 async fn stream_change(context: &Context, spec: &StreamSpec, make: bool) -> Result<Change, TopologyError> {
     let what = format!("stream {}", spec.name);
+    change(context, what, &spec.name, |known| spec.config(known), stream_fields, make).await
+}
+
+async fn bucket_change(context: &Context, spec: &BucketSpec, make: bool) -> Result<Change, TopologyError> {
+    let (what, name) = (format!("bucket {}", spec.name), format!("KV_{}", spec.name));
+    change(context, what, &name, |known| spec.config(known), bucket_fields, make).await
+}
+
+/// A stream by its name; `config` makes what is wanted of what the server has, `fields` what is compared.
+async fn change(
+    context: &Context,
+    what: String,
+    name: &str,
+    config: impl Fn(stream::Config) -> stream::Config,
+    fields: fn(&stream::Config) -> Vec<Field>,
+    make: bool,
+) -> Result<Change, TopologyError> {
     let fail = |problem: &dyn fmt::Display| TopologyError::new(&what, &problem);
-    let known = match context.get_stream(&spec.name).await {
+    let known = match context.get_stream(name).await {
         Ok(stream) => Some(stream.cached_info().config.clone()),
         Err(error) => match error.kind() {
             GetStreamErrorKind::JetStream(e) if e.error_code() == ErrorCode::STREAM_NOT_FOUND => None,
             _ => return Err(fail(&error)),
         },
     };
-    let wanted = spec.config(known.clone().unwrap_or_default());
-    let (kind, fields) = compare(known.as_ref().map(stream_fields), stream_fields(&wanted));
+    let wanted = config(known.clone().unwrap_or_default());
+    let (kind, fields) = compare(known.as_ref().map(fields), fields(&wanted));
     match kind {
         ChangeKind::New if make => drop(context.create_stream(wanted).await.map_err(|e| fail(&e))?),
         ChangeKind::Changed if make => drop(context.update_stream(wanted).await.map_err(|e| fail(&e))?),
@@ -183,6 +203,18 @@ fn stream_fields(config: &stream::Config) -> Vec<Field> {
         ("allow_direct", config.allow_direct.to_string(), true),
         ("description", config.description.clone().unwrap_or_default(), true),
     ]
+}
+
+fn bucket_fields(config: &stream::Config) -> Vec<Field> {
+    let mut fields = stream_fields(config);
+    fields.extend([
+        ("history", config.max_messages_per_subject.to_string(), true),
+        ("allow_rollup", config.allow_rollup.to_string(), true),
+        ("deny_delete", config.deny_delete.to_string(), false),
+    ]);
+    // The window is of no use to a bucket, and the server has a default of its own for it.
+    fields.retain(|(field, ..)| *field != "duplicate_window");
+    fields
 }
 
 fn durable_fields(config: &consumer::Config) -> Vec<Field> {

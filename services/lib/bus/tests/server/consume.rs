@@ -46,7 +46,7 @@ async fn collect(consumer: &mut Consumer, count: usize) -> Vec<Delivery> {
 fn numbers(deliveries: &[Delivery]) -> Vec<u64> {
     deliveries
         .iter()
-        .map(|d| std::str::from_utf8(&d.payload).expect("text").parse().expect("number"))
+        .map(|d| std::str::from_utf8(d.payload()).expect("text").parse().expect("number"))
         .collect()
 }
 
@@ -58,7 +58,7 @@ async fn a_delivery_tells_where_it_comes_from() {
     let deliveries = collect(&mut consumer, 3).await;
     let last = &deliveries[2];
     assert_eq!((last.stream_sequence, last.delivered), (3, 1));
-    assert_eq!((last.subject.as_str(), &last.payload[..]), ("status.kr.kis.link_up", &b"2"[..]));
+    assert_eq!((last.subject(), last.payload()), ("status.kr.kis.link_up", &b"2"[..]));
     assert_eq!((last.message_id(), last.header("Sise-Reason")), (Some("id-2"), Some("none")));
     assert_eq!(last.headers().len(), 2);
     let state = consumer.stream_state().await.expect("state");

@@ -3,7 +3,9 @@
 
 #![allow(clippy::expect_used, clippy::panic, missing_docs, reason = "helpers of tests")]
 
+mod buckets;
 mod consume;
+mod forgot;
 mod permissions;
 mod publish;
 mod requests;

@@ -20,7 +20,7 @@ async fn messages(context: &Context, stream: &str) -> u64 {
 }
 
 /// The payloads of a stream, as numbers, in the order of the stream.
-async fn stored(context: &Context, stream: &str) -> Vec<u64> {
+pub async fn stored(context: &Context, stream: &str) -> Vec<u64> {
     let count = messages(context, stream).await;
     let mut consumer = Consumer::open(context, stream, "archiver").await.expect("consumer");
     let limits = BatchLimits { messages: 10_000, bytes: 64 << 20, wait: Duration::from_millis(200) };
@@ -29,7 +29,7 @@ async fn stored(context: &Context, stream: &str) -> Vec<u64> {
     while u64::try_from(numbers.len()).expect("small") < count {
         assert!(Instant::now() < deadline, "only {} of {count} came", numbers.len());
         for delivery in consumer.batch(limits).await.expect("batch") {
-            let number: u64 = std::str::from_utf8(&delivery.payload).expect("text").parse().expect("number");
+            let number: u64 = std::str::from_utf8(delivery.payload()).expect("text").parse().expect("number");
             numbers.insert(delivery.stream_sequence, number);
             delivery.ack().await.expect("acknowledged");
         }
@@ -163,4 +163,41 @@ async fn a_message_that_no_server_takes_is_handed_back() {
     let header = |name| message.headers.get(name).map(ToString::to_string);
     assert_eq!(header("Nats-Msg-Id").as_deref(), Some("id-1"));
     assert_eq!(header("Sise-Reason").as_deref(), Some("not a number:  Nats-Msg-Id: other"));
+}
+
+/// A stream that takes nothing more until there is room.
+async fn limit(context: &Context, stream: &str, max_bytes: i64) {
+    let mut config = context.get_stream(stream).await.expect("stream").cached_info().config.clone();
+    config.max_bytes = max_bytes;
+    config.discard = async_nats::jetstream::stream::DiscardPolicy::New;
+    context.update_stream(config).await.expect("updated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_stream_is_told_at_once_and_goes_on_when_there_is_room() {
+    let server = NatsServer::start().await.with_streams().await;
+    let context = server.context("sise").await;
+    limit(&context, "TICKER_KR_KIS", 100_000).await;
+    let settings = bus::NatsSettings { window_messages: 100, ..server.settings() };
+    let mut publisher = Publisher::new(&settings, "kis-service").expect("publisher");
+    let (mut number, started) = (0_u64, Instant::now());
+    // The window fills and the source waits: nothing is taken that cannot be kept.
+    while timeout(Duration::from_millis(500), publisher.publish(message(number), number)).await.is_ok() {
+        number += 1;
+        assert!(number < 10_000, "the stream takes everything");
+    }
+    assert!(started.elapsed() < Duration::from_secs(5), "told within seconds");
+    let Some(Trouble::Refused { description, .. }) = publisher.trouble() else {
+        panic!("{:?}", publisher.trouble());
+    };
+    assert!(description.contains("maximum bytes"), "{description}");
+    let kept = messages(&context, "TICKER_KR_KIS").await;
+    assert_eq!((publisher.in_flight(), kept), (100, number - 100));
+
+    limit(&context, "TICKER_KR_KIS", 10_000_000).await;
+    publisher.drain(Instant::now() + LIMIT).await.expect("drained");
+    assert_eq!((publisher.trouble(), publisher.acknowledged()), (None, Some(number - 1)));
+    let mut all = stored(&context, "TICKER_KR_KIS").await;
+    all.sort_unstable();
+    assert!(all.into_iter().eq(0..number), "each once");
 }

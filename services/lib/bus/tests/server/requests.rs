@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_nats::service::Stats;
-use bus::{AskError, Client, Refused, Responder, ask};
+use bus::{AskError, Client, Place, Refused, Responder, ask, ask_at};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use tokio::task::JoinHandle;
@@ -157,6 +157,30 @@ async fn who_answers_can_be_listed() {
     let stats = client.request("$SRV.STATS.us-service", Bytes::new()).await.expect("answer");
     let stats: Stats = serde_json::from_slice(&stats.payload).expect("statistics");
     assert_eq!((stats.endpoints[0].subject.as_str(), stats.endpoints[0].requests), ("rest.kis.*", 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_archiver_answers_at_its_own_place_those_who_may_ask() {
+    let server = NatsServer::start_with_users().await;
+    let place =
+        Place { prefix: "archiver", endpoint: "order", queue_group: "archiver", description: "orders" };
+    let started = Responder::start_at(&server.settings(), "archiver", "0.1.0", place).await;
+    let responder = started.expect("responder");
+    assert!(responder.ready(LIMIT).await);
+    answering(responder, "archiver");
+    let second = Duration::from_secs(1);
+    let asked = async |user: &str, call: &str| {
+        let client = client(&server, user).await;
+        ask_at(&client, format!("archiver.{call}"), Bytes::from_static(b"{}"), second).await
+    };
+    for (user, call) in [("gap-finder", "replay"), ("sise", "replay"), ("sise", "redrive")] {
+        let answer = asked(user, call).await.expect("answer");
+        assert_eq!(answer, format!(r#"{{"by":"archiver","call":"{call}"}}"#), "{user}");
+    }
+    for (user, call) in [("gap-finder", "redrive"), ("observer", "replay"), ("kis-service", "replay")] {
+        let answer = asked(user, call).await;
+        assert!(matches!(answer, Err(AskError::TimedOut { .. })), "{user}: {answer:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

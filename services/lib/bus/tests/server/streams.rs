@@ -20,7 +20,7 @@ async fn applying_twice_changes_nothing() {
     let context = server.context("sise").await;
     let topology = Topology::load(&server.settings()).expect("topology");
     let before = diff(&context, &topology).await.expect("diff");
-    assert_eq!((before.len(), kinds(&before)), (17, vec![ChangeKind::New]));
+    assert_eq!((before.len(), kinds(&before)), (19, vec![ChangeKind::New]));
     assert_eq!(apply(&context, &topology).await.expect("applied"), before);
     let after = diff(&context, &topology).await.expect("diff");
     assert_eq!(kinds(&after), [ChangeKind::Unchanged]);

@@ -66,6 +66,26 @@ impl NatsServer {
         self.child.wait().expect("ended");
     }
 
+    /// An orderly stop: everything is on disk then.
+    pub async fn stop(&mut self) {
+        self.signal("TERM");
+        let deadline = Instant::now() + LIMIT;
+        while self.child.try_wait().expect("status").is_none() {
+            assert!(Instant::now() < deadline, "nats-server does not end");
+            pause().await;
+        }
+    }
+
+    /// Copies the streams aside; the server must not run.
+    pub fn keep_store(&self) {
+        copy(&self.folder.path().join("jetstream"), &self.folder.path().join("earlier"));
+    }
+
+    /// Puts the copy back; the server must not run.
+    pub fn put_store_back(&self) {
+        copy(&self.folder.path().join("earlier"), &self.folder.path().join("jetstream"));
+    }
+
     /// Starts it again on the same port and folder.
     pub async fn start_again(&mut self) {
         self.child = spawn(self.port, self.folder.path(), self.kind);
@@ -124,6 +144,11 @@ impl Drop for NatsServer {
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
     }
+}
+
+fn copy(from: &Path, to: &Path) {
+    let _absent = std::fs::remove_dir_all(to);
+    assert!(Command::new("cp").arg("-a").args([from, to]).status().expect("cp").success());
 }
 
 pub fn settings(port: u16) -> NatsSettings {

@@ -144,3 +144,44 @@ fn an_idle_connection_is_no_gap() {
         read(&mut interpreter(Market::Kr), &[note(1, &on("a", What::Up)), note(2, &on("a", What::Idle))]);
     assert_eq!(subjects(&out), ["status.kr.kis.link_down"]);
 }
+
+#[test]
+fn a_taken_group_is_told_and_its_hole_has_two_edges() {
+    let change = Change {
+        group: market::Group::B,
+        from: Source::Kiwoom,
+        to: Source::Kis,
+        by: market::ChangedBy::Auto,
+        hold: false,
+        why: "kiwoom is dead: no message for 60 s".to_owned(),
+        missed_since_ns: Some(7),
+    };
+    let pair = |symbol: &str| ("krx".to_owned(), symbol.to_owned());
+    let took = What::Took {
+        change: change.clone(),
+        missing: vec![pair("005930"), pair("068270")],
+        uncovered: vec!["0155E0".to_owned()],
+    };
+    let gave = Noted::of_all(What::Gave { group: market::Group::B });
+    let good = frame(1, TRADES.lines().next().expect("line"));
+    let records = [note(1, &Noted::of_all(took)), good, note(2, &gave)];
+    let out = read(&mut interpreter(Market::Kr), &records);
+    assert_eq!(
+        subjects(&out),
+        [
+            "status.kr.kis.ownership",
+            "status.kr.kis.gap_opened",
+            "status.kr.kis.gap_opened",
+            "status.kr.kis.gap_closed",
+            "ticker.kr.kis.005930.krx",
+            "status.kr.kis.gap_closed",
+        ]
+    );
+    let told = bus::decode(&out[0].payload).expect("event").body;
+    let uncovered = vec![Symbol::parse("0155E0").expect("symbol")];
+    assert_eq!(told, Body::Status(Status::Ownership { change, uncovered }));
+    // The first ends with its first frame, the other with the group.
+    assert_eq!(gaps(&out)[2..], [(7, Some(CONNECTED + 1_000)), (7, Some(CONNECTED + 2_000))]);
+    let ids: BTreeSet<_> = out.iter().map(|outgoing| &outgoing.message_id).collect();
+    assert_eq!(ids.len(), out.len());
+}

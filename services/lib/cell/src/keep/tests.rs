@@ -38,6 +38,8 @@ async fn a_full_journal_drops_nothing_and_tells_how_long_it_was() {
         folder: folder.path().to_owned(),
         segment_bytes: 4_096,
         max_bytes: 8_192,
+        max_age: None,
+        compress: None,
         sync: Sync::Never,
     };
     let (writer, recovered) = Writer::open(settings).expect("journal");

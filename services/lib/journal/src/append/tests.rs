@@ -128,8 +128,11 @@ fn at_the_limit_nothing_unacknowledged_is_deleted() {
     // One byte less than the whole segment is not the whole segment.
     writer.release(at(1, 4047));
     assert!(writer.append(&record(81, 56)).unwrap_err().is_full());
+    // Taken back before anything was deleted: protected again.
     writer.release(at(1, 4048));
     writer.release(at(1, 148));
+    assert!(writer.append(&record(81, 56)).unwrap_err().is_full());
+    writer.release(at(1, 4048));
     append(&mut writer, 81..=81);
     assert_eq!(numbers(&folder), [2, 3]);
     assert_eq!(read_all(&folder), (41..=81).collect::<Vec<_>>());

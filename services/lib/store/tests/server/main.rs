@@ -4,4 +4,6 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
 mod book_crosscheck;
+mod feed_status;
 mod support;
+mod trades_merged;

@@ -15,6 +15,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub struct Engine {
     child: Child,
     client: Client,
+    url: String,
     _folder: tempfile::TempDir,
 }
 
@@ -58,7 +59,8 @@ impl Engine {
             .expect("engine");
         let url = format!("http://127.0.0.1:{port}");
         let server = Client::default().with_url(&url);
-        let engine = Self { child, client: server.clone().with_database("sise"), _folder: folder };
+        let engine =
+            Self { child, client: server.clone().with_database("sise"), url: url.clone(), _folder: folder };
         let deadline = Instant::now() + LIMIT;
         while server.query("SELECT 1").fetch_one::<u8>().await.is_err() {
             assert!(Instant::now() < deadline, "the engine does not answer");
@@ -67,6 +69,11 @@ impl Engine {
         let settings = ClickhouseSettings { url, ..ClickhouseSettings::default() };
         Store::new(&settings).expect("store").migrate().await.expect("migrated");
         engine
+    }
+
+    /// The HTTP address.
+    pub fn url(&self) -> String {
+        self.url.clone()
     }
 
     /// Runs a statement.

@@ -25,6 +25,8 @@ pub struct Road<'a> {
     pub lines: &'a mut Lines,
     /// Where Kiwoom's rows wait.
     pub outbox: &'a mut Outbox,
+    /// How what is pushed is spoilt.
+    pub spoilt: Option<&'static str>,
 }
 
 impl Road<'_> {
@@ -33,7 +35,7 @@ impl Road<'_> {
         let Some(tr) = draft.tr else { return };
         let events = draft.ends.len();
         let text = match tr.broker() {
-            Broker::Kis => mangle(&draft.frame, fault, if tr.is_us() { 11 } else { 2 }),
+            Broker::Kis => mangle(&draft.frame, fault, price_field(tr)),
             Broker::Kiwoom => spoil(&draft.frame, fault, if tr.kind() == Kind::Book { 41 } else { 10 }),
         };
         match fault {
@@ -46,19 +48,26 @@ impl Road<'_> {
                 self.reasoned(draft, 0..events, "duplicate");
             }
             FrameFault::Truncate => {
-                self.push(draft, &text, 0..0, true);
+                self.push_spoilt(draft, &text, 0..0, "truncate");
                 self.reasoned(draft, 0..events, "truncate");
             }
             FrameFault::WrongCount => {
-                self.push(draft, &text, 0..0, true);
+                self.push_spoilt(draft, &text, 0..0, "wrong_count");
                 self.reasoned(draft, 0..events, "wrong_count");
             }
             FrameFault::Garbage(..) => {
-                self.push(draft, &text, 1..events, false);
+                self.push_spoilt(draft, &text, 1..events, "garbage");
                 self.reasoned(draft, 0..1, "garbage");
             }
             FrameFault::Reorder => {}
         }
+    }
+
+    fn push_spoilt(&mut self, draft: &Draft, text: &str, counted: Range<usize>, how: &'static str) {
+        self.spoilt = Some(how);
+        // A record with a wrong value goes with its neighbours, a frame without an end alone.
+        self.push(draft, text, counted, how != "garbage");
+        self.spoilt = None;
     }
 
     /// Gives `text` to all subscribers with room; the tape has the records in `counted`. `alone`: it is a frame of its
@@ -100,13 +109,13 @@ impl Road<'_> {
             let batch = &mut self.plan.slots[slot].batch;
             let lines_end = batch.lines.len();
             let events = if alone { events } else { 0 };
-            let (text, others) = (text.clone(), Vec::new());
-            batch.frames.push(Frame { text, tr, others, records, events, lines_end });
+            let (text, others, spoilt) = (text.clone(), Vec::new(), self.spoilt);
+            batch.frames.push(Frame { text, tr, others, records, events, lines_end, spoilt });
         }
     }
 
     fn push_row(&mut self, draft: &Draft, tr: Tr, text: &str, counted: &Range<usize>, alone: bool) {
-        let now = Instant::now();
+        let (now, spoilt) = (Instant::now(), self.spoilt);
         for &slot in &self.plan.entries[draft.entry].ready {
             let slot = &self.plan.slots[slot];
             let end = suffix(std::iter::once(slot.id));
@@ -116,13 +125,23 @@ impl Road<'_> {
                 lines.push_str(&end);
             }
             let (records, events) = (count(draft.ends.len()), count(counted.len()));
-            self.outbox.put(slot, Row { text: text.to_owned(), alone, tr, records, events, lines }, now);
+            let text = text.to_owned();
+            self.outbox.put(slot, Row { text, alone, tr, records, events, lines, spoilt }, now);
         }
     }
 
     /// Lines for the file of faults.
     fn reasoned(&mut self, draft: &Draft, range: Range<usize>, reason: &str) {
         with_reason(draft, range, reason, &self.plan.entries[draft.entry].suffix, self.lines);
+    }
+}
+
+/// Where a record of KIS has its first price.
+fn price_field(tr: Tr) -> usize {
+    match (tr.is_us(), tr.kind()) {
+        (true, _) => 11,
+        (false, Kind::Book) => 3,
+        (false, _) => 2,
     }
 }
 

@@ -50,7 +50,8 @@ async fn a_connection_logs_in_registers_and_hears_data() {
     let opening = feed.open(0).await.expect("opening");
     let tls = tls::client(None).expect("tls");
     let connection = "main".to_owned();
-    let dialer = Dialer { connection, tls, market: Market::Kr, calendar, always_open: true };
+    let pulse = Arc::default();
+    let dialer = Dialer { connection, tls, market: Market::Kr, calendar, always_open: true, pulse };
     let (out, mut received) = mpsc::channel(16);
     let stop = CancellationToken::new();
     let (idle, until, line) = (CancellationToken::new(), stop.clone(), feed.lines().wanted(0));

@@ -1,0 +1,17 @@
+-- Gaps for people: times of Seoul, the duration in seconds.
+CREATE OR REPLACE VIEW gaps_kst AS
+SELECT
+    toDateTime64(from_ns, 6, 'Asia/Seoul') AS from_time,
+    toDateTime64(until_ns, 6, 'Asia/Seoul') AS until_time,
+    is_open,
+    toDecimal64(intDiv(duration_ns, 1000), 6) / 1000000 AS seconds,
+    market,
+    source,
+    trade_date,
+    connection,
+    tape,
+    symbol,
+    reason,
+    detail
+FROM gaps AS gap
+COMMENT 'gaps, times of Seoul'

@@ -1,0 +1,193 @@
+//! Signs of life of a feed's connections → its health. No I/O and no clock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use broker::pulse::Signs;
+use market::{Group, Health, Verdict};
+use tracing::{error, info, warn};
+
+/// What is seen of one connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// The name of its key.
+    pub key: String,
+    /// Registrations that it may hold.
+    pub limit: u32,
+    /// Registrations wanted of it.
+    pub wanted: u32,
+    /// Its signs of life.
+    pub signs: Signs,
+}
+
+/// Judges one feed, again and again.
+#[derive(Debug)]
+pub struct Vitals {
+    liveness_ns: i64,
+    silence_ns: i64,
+    started_ns: i64,
+    /// Since when something has to be heard, without a break.
+    expected_since_ns: Option<i64>,
+    verdict: Verdict,
+    since_ns: i64,
+}
+
+impl Vitals {
+    /// A feed whose process started at `started_ns`. Nothing heard for `liveness` = dead, no data for `silence` = quiet.
+    #[must_use]
+    pub fn new(liveness: Duration, silence: Duration, started_ns: i64) -> Self {
+        let ns = |time: Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+        Self {
+            liveness_ns: ns(liveness),
+            silence_ns: ns(silence),
+            started_ns,
+            expected_since_ns: None,
+            verdict: Verdict::Quiet,
+            since_ns: started_ns,
+        }
+    }
+
+    /// The health now; `asked` are the groups that the connections were asked to carry wholly.
+    pub fn judge(
+        &mut self,
+        readings: &[Reading],
+        asked: &[Group],
+        data_expected: bool,
+        now_ns: i64,
+    ) -> Health {
+        let latest = |of: fn(&Signs) -> i64| readings.iter().map(|one| of(&one.signs)).max().unwrap_or(0);
+        let (message_ns, frame_ns) = (latest(|signs| signs.message_ns), latest(|signs| signs.frame_ns));
+        let (verdict, why) = self.verdict(readings, (message_ns, frame_ns), data_expected, now_ns);
+        if verdict != self.verdict {
+            tell(verdict, &why);
+            (self.verdict, self.since_ns) = (verdict, now_ns);
+        }
+        metrics::gauge!("cell_feed_dead").set(u32::from(verdict == Verdict::Dead));
+        let count = |is: fn(&Reading) -> bool| {
+            u32::try_from(readings.iter().filter(|one| is(one)).count()).unwrap_or(u32::MAX)
+        };
+        let settled = readings.iter().all(|one| one.wanted == 0 || one.signs.settled);
+        let carries = settled && verdict == Verdict::Alive;
+        Health {
+            verdict,
+            since_ns: self.since_ns,
+            why,
+            data_expected,
+            keys: count(|_| true),
+            connected: count(|one| one.signs.up),
+            settled: count(|one| one.signs.settled),
+            registered: readings.iter().map(|one| one.signs.registered).fold(0, u32::saturating_add),
+            last_message_ns: Some(message_ns).filter(|at| *at > 0),
+            last_frame_ns: Some(frame_ns).filter(|at| *at > 0),
+            free: readings.iter().map(free).collect::<BTreeMap<_, _>>(),
+            carries: if carries { asked.to_vec() } else { Vec::new() },
+            instance: self.started_ns,
+            beat_ns: now_ns,
+        }
+    }
+
+    fn verdict(
+        &mut self,
+        readings: &[Reading],
+        (message_ns, frame_ns): (i64, i64),
+        data_expected: bool,
+        now_ns: i64,
+    ) -> (Verdict, String) {
+        let wanted = readings.iter().any(|one| one.wanted > 0);
+        if !data_expected || !wanted {
+            self.expected_since_ns = None;
+            let why = if data_expected { "nothing is wanted of it" } else { "the market is closed" };
+            return (Verdict::Quiet, why.to_owned());
+        }
+        let since_ns = *self.expected_since_ns.get_or_insert(now_ns);
+        let heard_ns = message_ns.max(since_ns);
+        if now_ns.saturating_sub(heard_ns) >= self.liveness_ns {
+            let up = readings.iter().any(|one| one.signs.up);
+            let link = if up { "connected" } else { "no connection" };
+            return (Verdict::Dead, format!("{link}, and no message for {} s", self.liveness_ns / SECOND));
+        }
+        let fresh = frame_ns > 0 && now_ns.saturating_sub(frame_ns) < self.silence_ns;
+        if fresh {
+            return (Verdict::Alive, "data comes".to_owned());
+        }
+        // The sessions name the symbols: see the status `silent`.
+        let settled = readings.iter().any(|one| one.signs.settled);
+        let why = if settled { "connected and confirmed, but no data comes" } else { "not settled yet" };
+        (Verdict::Quiet, why.to_owned())
+    }
+}
+
+const SECOND: i64 = market::time::SECOND;
+
+fn free(reading: &Reading) -> (String, u32) {
+    (reading.key.clone(), reading.limit.saturating_sub(reading.wanted))
+}
+
+fn tell(verdict: Verdict, why: &str) {
+    match verdict {
+        Verdict::Alive => info!("feed is alive"),
+        Verdict::Quiet => warn!(why, "feed is quiet"),
+        Verdict::Dead => error!(why, "feed is dead"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UP: Signs = Signs { up: true, settled: true, registered: 40, message_ns: 0, frame_ns: 0 };
+
+    /// One connection with 40 of 41 registrations, seen at a second with its last message and frame at others.
+    fn judged(vitals: &mut Vitals, at: i64, message: i64, frame: i64, expected: bool) -> Health {
+        let signs = Signs { message_ns: message * SECOND, frame_ns: frame * SECOND, ..UP };
+        let reading = Reading { key: "main".to_owned(), limit: 41, wanted: 40, signs };
+        vitals.judge(&[reading], &[Group::A], expected, at * SECOND)
+    }
+
+    fn vitals() -> Vitals {
+        Vitals::new(Duration::from_secs(60), Duration::from_secs(90), SECOND)
+    }
+
+    #[test]
+    fn no_message_for_the_liveness_limit_is_death_and_no_trade_is_not() {
+        let mut vitals = vitals();
+        let mut verdict = |at, message, frame| judged(&mut vitals, at, message, frame, true).verdict;
+        assert_eq!(verdict(1, 0, 0), Verdict::Quiet, "just started");
+        assert_eq!(verdict(60, 0, 0), Verdict::Quiet);
+        assert_eq!(verdict(61, 0, 0), Verdict::Dead, "never a word");
+        assert_eq!(verdict(62, 62, 62), Verdict::Alive);
+        assert_eq!(verdict(151, 145, 62), Verdict::Alive);
+        // PING comes, frames do not.
+        assert_eq!(verdict(152, 145, 62), Verdict::Quiet);
+        assert_eq!(verdict(999, 990, 62), Verdict::Quiet);
+        assert_eq!(verdict(1_050, 990, 989), Verdict::Dead, "frames of a minute ago do not make it alive");
+    }
+
+    #[test]
+    fn a_closed_market_is_not_dead_and_the_morning_begins_anew() {
+        let mut vitals = vitals();
+        assert_eq!(judged(&mut vitals, 10, 10, 10, true).verdict, Verdict::Alive);
+        let night = judged(&mut vitals, 9_000, 10, 10, false);
+        assert_eq!((night.verdict, night.why.as_str()), (Verdict::Quiet, "the market is closed"));
+        assert_eq!(judged(&mut vitals, 10_000, 10, 10, true).verdict, Verdict::Quiet);
+        assert_eq!(judged(&mut vitals, 10_059, 10, 10, true).verdict, Verdict::Quiet);
+        let dead = judged(&mut vitals, 10_060, 10, 10, true);
+        assert_eq!((dead.verdict, dead.since_ns), (Verdict::Dead, 10_060 * SECOND));
+        assert_eq!(judged(&mut vitals, 10_070, 10, 10, true).since_ns, 10_060 * SECOND);
+    }
+
+    #[test]
+    fn one_connection_of_several_is_enough_to_live_and_all_must_be_settled_to_carry() {
+        let mut vitals = vitals();
+        let at = |signs| Reading { key: "a".to_owned(), limit: 41, wanted: 41, signs };
+        let down = Signs { message_ns: 5, frame_ns: 5, ..Signs::default() };
+        let up = Signs { message_ns: 100 * SECOND, frame_ns: 100 * SECOND, ..UP };
+        let idle = Reading { key: "idle".to_owned(), wanted: 0, ..at(Signs::default()) };
+        let health = vitals.judge(&[at(down), at(up)], &[Group::A], true, 101 * SECOND);
+        assert_eq!((health.verdict, health.carries.as_slice()), (Verdict::Alive, [].as_slice()));
+        let health = vitals.judge(&[at(up), idle], &[Group::A], true, 101 * SECOND);
+        assert_eq!(health.carries, [Group::A]);
+        assert_eq!((health.keys, health.connected, health.settled, health.registered), (2, 1, 1, 40));
+        assert_eq!((health.free["a"], health.free_in_all()), (0, 41));
+    }
+}

@@ -1,0 +1,232 @@
+//! Two cells and a board without a bus: who takes what when, and who lets go when.
+
+use std::collections::BTreeMap;
+
+use market::time::SECOND;
+use market::{ChangedBy, Verdict};
+
+use super::*;
+
+const KIS: Source = Source::Kis;
+const KIWOOM: Source = Source::Kiwoom;
+const BOTH: [Source; 2] = [KIS, KIWOOM];
+
+fn health(verdict: Verdict, carries: &[Group], instance: i64, now_ns: i64) -> Health {
+    Health {
+        verdict,
+        since_ns: 0,
+        why: "no message for 60 s".to_owned(),
+        data_expected: true,
+        keys: 1,
+        connected: 1,
+        settled: 1,
+        registered: 1,
+        last_message_ns: Some(now_ns),
+        last_frame_ns: Some(now_ns),
+        free: BTreeMap::new(),
+        carries: carries.to_vec(),
+        instance,
+        beat_ns: now_ns,
+    }
+}
+
+/// One cell: what it says of itself, and what it was told.
+struct Cell {
+    owners: Owners,
+    verdict: Verdict,
+    carries: Vec<Group>,
+    runs: bool,
+    told: Vec<Told>,
+}
+
+/// Both cells and what both see.
+struct World {
+    universe: Universe,
+    cells: BTreeMap<Source, Cell>,
+    health: BTreeMap<Source, Health>,
+    entries: BTreeMap<Group, Versioned<Ownership>>,
+    now_ns: i64,
+}
+
+impl World {
+    fn new() -> Self {
+        let universe =
+            Universe::from_yaml("symbols:\n- {symbol: 005930, group: A}\n- {symbol: 000660, group: B}\n");
+        let cell = |source| Cell {
+            owners: Owners::new(Market::Kr, source, &BOTH, Rules::default(), 0),
+            verdict: Verdict::Alive,
+            carries: Group::ALL.iter().copied().filter(|group| group.home() == source).collect(),
+            runs: true,
+            told: Vec::new(),
+        };
+        Self {
+            universe: universe.expect("universe"),
+            cells: BOTH.into_iter().map(|source| (source, cell(source))).collect(),
+            health: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            now_ns: 0,
+        }
+    }
+
+    fn cell(&mut self, source: Source) -> &mut Cell {
+        self.cells.get_mut(&source).expect("cell")
+    }
+
+    /// Each cell that runs looks once a second.
+    fn seconds(&mut self, seconds: i64) {
+        for _ in 0..seconds {
+            self.now_ns += SECOND;
+            for source in BOTH {
+                self.look(source);
+            }
+        }
+    }
+
+    fn look(&mut self, source: Source) {
+        let now_ns = self.now_ns;
+        let cell = self.cells.get_mut(&source).expect("cell");
+        if !cell.runs {
+            return;
+        }
+        let own = health(cell.verdict, &cell.carries, 1, now_ns);
+        self.health.insert(source, own.clone());
+        let others = self.health.iter().filter(|(other, _)| **other != source);
+        let seen = Seen {
+            health: others.map(|(other, health)| (*other, health.clone())).collect(),
+            entries: self.entries.clone(),
+        };
+        let acts = cell.owners.look(&self.universe, own, seen, now_ns);
+        let mut again = false;
+        for act in acts {
+            match act {
+                Act::Tell(told) => cell.told.push(told),
+                Act::Take { group, entry, revision } => {
+                    let known = self.entries.get(&group).map_or(0, |entry| entry.revision);
+                    assert_eq!(known, revision, "a stale take");
+                    self.entries.insert(group, Versioned { value: entry, revision: revision + 1 });
+                    again = true;
+                }
+            }
+        }
+        if again {
+            self.look(source);
+        }
+    }
+
+    fn owner(&self, group: Group) -> Option<Source> {
+        self.entries.get(&group).map(|entry| entry.value.owner)
+    }
+
+    /// What a cell was told since the last question: its groups, and to whom one went.
+    fn told(&mut self, source: Source) -> Vec<(String, Option<Source>)> {
+        let text = |told: Told| {
+            let groups: Vec<&str> = told.groups.iter().map(|group| group.as_str()).collect();
+            (groups.join("+"), told.change.map(|change| change.to))
+        };
+        std::mem::take(&mut self.cell(source).told).into_iter().map(text).collect()
+    }
+}
+
+#[test]
+fn a_killed_cells_group_is_taken_and_comes_home_with_its_data_first() {
+    let mut world = World::new();
+    world.seconds(10);
+    assert_eq!((world.told(KIS), world.told(KIWOOM)), (vec![], vec![]), "all is as it should be");
+    world.cell(KIS).runs = false;
+    world.seconds(7);
+    assert_eq!(world.owner(Group::A), None);
+    world.seconds(1);
+    assert_eq!(world.owner(Group::A), Some(KIWOOM), "8 s after the last beat");
+    assert_eq!(world.told(KIWOOM), [("A+B".to_owned(), Some(KIWOOM))]);
+    assert_eq!(world.entries[&Group::A].value.missed_since_ns, Some(10 * SECOND));
+    // It runs again and asks for its group, but has no data of it yet.
+    world.cell(KIS).runs = true;
+    world.cell(KIS).carries.clear();
+    world.seconds(100);
+    assert_eq!(world.owner(Group::A), Some(KIWOOM));
+    world.cell(KIS).carries = vec![Group::A];
+    world.seconds(60);
+    assert_eq!((world.owner(Group::A), world.told(KIWOOM)), (Some(KIWOOM), vec![]));
+    world.seconds(1);
+    assert_eq!(world.owner(Group::A), Some(KIS), "after a healthy minute");
+    assert_eq!(world.told(KIS), [("A".to_owned(), Some(KIS))]);
+    assert_eq!(world.told(KIWOOM), [("B".to_owned(), Some(KIS))]);
+    world.seconds(600);
+    assert_eq!((world.told(KIS), world.told(KIWOOM)), (vec![], vec![]), "and that is all");
+}
+
+#[test]
+fn the_last_owner_goes_on_until_the_new_one_has_the_data() {
+    let mut world = World::new();
+    world.seconds(10);
+    let held = Ownership {
+        owner: KIWOOM,
+        from: KIS,
+        since_ns: world.now_ns,
+        by: ChangedBy::Manual,
+        hold: Some(KIWOOM),
+        why: "by hand".to_owned(),
+        missed_since_ns: None,
+        failovers: 0,
+    };
+    world.entries.insert(Group::A, Versioned { value: held.clone(), revision: 5 });
+    world.seconds(30);
+    assert_eq!(world.told(KIWOOM), [("A+B".to_owned(), Some(KIWOOM))]);
+    assert_eq!(world.told(KIS), [], "Kiwoom has no data of it yet");
+    world.cell(KIWOOM).carries = vec![Group::A, Group::B];
+    world.seconds(2);
+    assert_eq!(world.told(KIS), [(String::new(), Some(KIWOOM))]);
+    world.cell(KIS).carries.clear();
+    // Once let go, a hiccup of the owner does not bring it back; its death does.
+    world.cell(KIWOOM).carries.clear();
+    world.seconds(30);
+    assert_eq!(world.told(KIS), []);
+    world.cell(KIWOOM).verdict = Verdict::Dead;
+    // One second until KIS sees it, three of patience.
+    world.seconds(5);
+    assert_eq!((world.owner(Group::A), world.owner(Group::B)), (Some(KIS), Some(KIS)));
+    // Released by the person, and healthy: where it belongs anyway.
+    world.told(KIS);
+    let auto = Ownership { owner: KIS, from: KIWOOM, hold: None, ..held };
+    world.entries.insert(Group::A, Versioned { value: auto, revision: 9 });
+    world.seconds(100);
+    assert_eq!(world.told(KIS), [("A+B".to_owned(), Some(KIS))]);
+}
+
+#[test]
+fn who_cannot_see_changes_nothing_and_counts_nobodys_silence() {
+    let mut world = World::new();
+    world.seconds(10);
+    world.cell(KIWOOM).owners.look_failed();
+    world.cell(KIS).runs = false;
+    world.cell(KIWOOM).runs = false;
+    world.now_ns += 600 * SECOND;
+    world.cell(KIWOOM).runs = true;
+    // The bus is back, and KIS has not had the time to say something.
+    world.look(KIWOOM);
+    assert_eq!(world.owner(Group::A), None);
+    world.seconds(7);
+    assert_eq!(world.owner(Group::A), None);
+    world.seconds(1);
+    assert_eq!(world.owner(Group::A), Some(KIWOOM));
+}
+
+#[test]
+fn a_start_finds_the_owners_as_they_are_and_tells_nobody_of_an_old_change() {
+    let mut world = World::new();
+    let away = Ownership {
+        owner: KIWOOM,
+        from: KIS,
+        since_ns: 0,
+        by: ChangedBy::Auto,
+        hold: None,
+        why: "kis is dead: cut".to_owned(),
+        missed_since_ns: None,
+        failovers: 1,
+    };
+    world.entries.insert(Group::A, Versioned { value: away, revision: 3 });
+    world.cell(KIS).verdict = Verdict::Dead;
+    world.seconds(5);
+    assert_eq!(world.told(KIWOOM), [("A+B".to_owned(), None)]);
+    assert_eq!(world.told(KIS), [], "the home asks for its group at all times");
+}

@@ -1,0 +1,164 @@
+//! The real servers of a test with their users, streams and tables, and `sise` beside them.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use bus::connect::NatsSettings;
+use bus::{Password, stream_state};
+use store::{ClickhouseSettings, Store, Table};
+use tokio::time::Instant;
+
+/// How long anything may take before a test fails.
+const LIMIT: Duration = Duration::from_secs(60);
+
+const USERS: [&str; 8] =
+    ["kis_service", "us_service", "kiwoom_service", "archiver", "gap_finder", "gateway", "sise", "observer"];
+
+/// The servers; killed when it is dropped.
+pub struct House {
+    folder: tempfile::TempDir,
+    environment: BTreeMap<String, String>,
+    processes: Vec<Child>,
+    nats: NatsSettings,
+    clickhouse_url: String,
+    store: Store,
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        for process in &mut self.processes {
+            let _ended = process.kill();
+            let _reaped = process.wait();
+        }
+    }
+}
+
+fn variable(name: &str, what: &str) -> PathBuf {
+    let path = std::env::var_os(name).map(PathBuf::from);
+    path.unwrap_or_else(|| panic!("{name} is not set: {what} (scripts/test sets it)"))
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("port").port()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+impl House {
+    /// Both servers, streams and tables made.
+    pub async fn build() -> Self {
+        process::tls::install();
+        let folder = tempfile::tempdir().expect("folder");
+        let (nats_port, clickhouse_port) = (free_port(), free_port());
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let clickhouse_url = format!("http://127.0.0.1:{clickhouse_port}");
+        let mut environment = BTreeMap::new();
+        let mut set = |name: &str, value: String| environment.insert(format!("SISE__{name}"), value);
+        for user in USERS {
+            set(&format!("NATS__PASSWORDS__{}", user.to_uppercase()), format!("p-{user}"));
+        }
+        set("NATS__URL", format!("nats://127.0.0.1:{nats_port}"));
+        set("NATS__MAX_BYTES", "67108864".to_owned());
+        set("CLICKHOUSE__URL", clickhouse_url.clone());
+        set("CLICKHOUSE_EMBEDDED__LISTEN", format!("127.0.0.1:{clickhouse_port}"));
+        set("CLICKHOUSE_EMBEDDED__PATH", path("clickhouse"));
+        set("ARCHIVER__AGE_MS", "50".to_owned());
+        set("JOURNAL__FOLDER", path("journal"));
+        environment.insert("SISE_NATS_STORE_DIR".to_owned(), path("nats"));
+        environment.insert("SISE_NATS_MAX_FILE_STORE".to_owned(), "4GB".to_owned());
+        let passwords = [("sise".to_owned(), Password::new("p-sise"))];
+        let nats = NatsSettings {
+            url: format!("nats://127.0.0.1:{nats_port}"),
+            passwords: passwords.into(),
+            ..NatsSettings::default()
+        };
+        let settings = ClickhouseSettings { url: clickhouse_url.clone(), ..ClickhouseSettings::default() };
+        let store = Store::new(&settings).expect("store");
+        let mut house = Self { folder, environment, processes: Vec::new(), nats, clickhouse_url, store };
+        let mut server = Command::new(variable("SISE_NATS_SERVER", "the path of a nats-server"));
+        server.args(["-c", "nats/server.conf", "-a", "127.0.0.1"]);
+        server.args(["-p", &nats_port.to_string(), "-m", &free_port().to_string()]);
+        house.start("nats", server);
+        house.start("clickhouse-embedded", house.program("clickhouse-embedded"));
+        for arguments in [&["migrate"][..], &["streams", "apply"][..]] {
+            until("made", async || house.run(arguments).status.success()).await;
+        }
+        house
+    }
+
+    fn program(&self, name: &str) -> Command {
+        let path = variable("SISE_BIN_DIR", "the folder of our programs").join(name);
+        assert!(path.exists(), "{} is not there: cargo build -p {name}", path.display());
+        Command::new(path)
+    }
+
+    fn start(&mut self, name: &str, mut command: Command) {
+        let log = std::fs::File::create(self.folder.path().join(format!("{name}.log"))).expect("log");
+        command.current_dir(root()).envs(&self.environment).stdin(Stdio::null()).stdout(Stdio::null());
+        self.processes.push(command.stderr(log).spawn().unwrap_or_else(|error| panic!("{name}: {error}")));
+    }
+
+    pub fn start_archiver(&mut self) {
+        self.start("archiver", self.program("archiver"));
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs `sise`.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sise"));
+        command.current_dir(root()).envs(&self.environment).args(arguments).output().expect("sise")
+    }
+
+    /// What `sise` prints when all is well.
+    pub fn sise(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Rows of the Korean feed of KIS, repeated ones included: trades and order books.
+    pub async fn archived(&self) -> (u64, u64) {
+        let trades = self.store.count(Table::Trades, "TICKER_KR_KIS").await.expect("trades");
+        (trades, self.store.count(Table::OrderBooks, "ORDERBOOK_KR_KIS").await.expect("order books"))
+    }
+
+    /// Waits for so many rows.
+    pub async fn archived_are(&self, trades: u64, books: u64) {
+        until("archived", async || self.archived().await == (trades, books)).await;
+    }
+
+    /// Messages ever stored in both streams.
+    pub async fn messages(&self) -> (u64, u64) {
+        let client = bus::connect(&self.nats, "sise").await.expect("bus");
+        let context = bus::jetstream(client);
+        let mut last = [0; 2];
+        for (stream, last) in ["TICKER_KR_KIS", "ORDERBOOK_KR_KIS"].into_iter().zip(&mut last) {
+            *last = stream_state(&context, stream).await.expect("stream").last_sequence;
+        }
+        (last[0], last[1])
+    }
+
+    /// The answer of ClickHouse, tab-separated.
+    pub async fn text(&self, sql: &str) -> String {
+        let url = format!("{}/?database=sise", self.clickhouse_url);
+        let answer = reqwest::Client::new().post(url).body(sql.to_owned()).send().await.expect("clickhouse");
+        answer.text().await.expect("text")
+    }
+}
+
+/// Waits for a condition, looking every 20 ms.
+async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !condition().await {
+        assert!(Instant::now() < deadline, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -125,7 +125,8 @@ impl Progress {
         sequence <= self.highest || delivered > 1
     }
 
-    /// The first delivery that contradicts the archive, by what was `found` at their sequences (in rising order).
+    /// The first delivery that contradicts the archive, by what was `found` at their sequences (in rising order), or the
+    /// delivery before it: around a roll-back one batch may hold an old and a new event of one sequence.
     pub fn conflict(&self, deliveries: &[(u64, u64)], found: &[Stored]) -> Option<u64> {
         // Another archiver may have begun the next epoch in the meantime: its rows are the current ones.
         let current = found.iter().map(|stored| stored.epoch).fold(self.epoch, u32::max);
@@ -134,7 +135,10 @@ impl Progress {
             stored.iter().any(|stored| stored.epoch == current)
                 && stored.iter().all(|stored| stored.event_id != *event_id)
         };
-        deliveries.iter().find(|delivery| contradicts(delivery)).map(|(sequence, _)| *sequence)
+        let archived = deliveries.iter().find(|delivery| contradicts(delivery));
+        let differ = |pair: &&[(u64, u64)]| pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1;
+        let in_batch = deliveries.windows(2).find(differ).map(|pair| &pair[1]);
+        archived.into_iter().chain(in_batch).map(|(sequence, _)| *sequence).min()
     }
 
     /// Begins the epoch that the conflict at `sequence` calls for.
@@ -146,12 +150,15 @@ impl Progress {
     /// inserted lately. New ones are noted in `recent`.
     pub fn judge(&mut self, deliveries: &[(u64, u64)], found: &[Stored], recent: &mut Recent) -> Vec<Fate> {
         self.epoch = found.iter().map(|stored| stored.epoch).fold(self.epoch, u32::max);
-        let mut before: Option<u64> = None;
+        let (mut before, mut seen) = (None, Vec::new());
         let fates = deliveries.iter().map(|&(sequence, event_id)| {
-            if before == Some(sequence) {
+            if before.replace(sequence) != Some(sequence) {
+                seen.clear();
+            }
+            if seen.contains(&event_id) {
                 return Fate::Known { epoch: self.epoch };
             }
-            before = Some(sequence);
+            seen.push(event_id);
             match at(found, sequence).iter().find(|stored| stored.event_id == event_id) {
                 Some(stored) => Fate::Known { epoch: stored.epoch },
                 None if recent.is_repeated(event_id, sequence) => Fate::Repeated,

@@ -135,6 +135,16 @@ fn one_delivery_twice_in_a_batch_is_inserted_once() {
 }
 
 #[test]
+fn an_old_and_a_new_event_of_one_sequence_in_a_batch_are_both_inserted() {
+    // Redelivered from before a roll-back, and delivered after it.
+    let both = [(1_064, 1), (1_064, 2), (1_064, 1), (1_065, 3)];
+    let mut progress = progress(1, 1, 1_000);
+    assert_eq!(progress.conflict(&both, &[]), Some(1_064));
+    progress.begin_epoch(&[]);
+    assert_eq!(judge(&mut progress, &both, &[]), [Fate::New, Fate::New, Fate::Known { epoch: 2 }, Fate::New]);
+}
+
+#[test]
 fn one_event_at_two_sequences_is_inserted_once() {
     let repeated = [(41, 1_041), (42, 1_042), (43, 1_041)];
     let mut recent = Recent::new(100);

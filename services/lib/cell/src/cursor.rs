@@ -128,9 +128,12 @@ impl<P: FrameParser + 'static> Cursor<P> {
         if self.position >= end {
             return Ok(());
         }
+        // What is gone before any record was read is told with the first one after it.
+        let mut untold: Option<String> = None;
         let mut reader = match Reader::open(&self.folder, self.position) {
-            Err(JournalError::Deleted { first, position }) => {
-                error!(%position, %first, "journal segments are gone before they were published");
+            Err(gone @ JournalError::Deleted { first, .. }) => {
+                error!(%gone, "journal segments are gone before they were published");
+                untold = Some(gone.to_string());
                 Reader::open(&self.folder, first)?
             }
             other => other?,
@@ -140,6 +143,9 @@ impl<P: FrameParser + 'static> Cursor<P> {
             let before = reader.position();
             match reader.next() {
                 Ok(Some((record, after))) => {
+                    if let Some(detail) = untold.take() {
+                        self.interpreter.damaged(&record, &detail, out);
+                    }
                     self.publish(&record, before, after, out).await?;
                     last = Some(record);
                 }
@@ -148,9 +154,12 @@ impl<P: FrameParser + 'static> Cursor<P> {
                     let skipped = reader.skip_damaged()?;
                     error!(%damage, from = %skipped.from, to = %skipped.to, "journal is damaged: the rest is used");
                     metrics::counter!("cell_journal_damaged_total").increment(1);
-                    if let Some(near) = &last {
-                        self.interpreter.damaged(near, &damage.to_string(), out);
-                        self.hand_over(before, skipped.to, out).await;
+                    match &last {
+                        Some(near) => {
+                            self.interpreter.damaged(near, &damage.to_string(), out);
+                            self.hand_over(before, skipped.to, out).await;
+                        }
+                        None => untold = untold.or_else(|| Some(damage.to_string())),
                     }
                     self.position = skipped.to;
                 }

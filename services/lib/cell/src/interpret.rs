@@ -17,6 +17,8 @@ use crate::note::{Noted, What};
 
 /// Status messages of a frame are numbered from here, so that none shares its name with a record of the frame.
 const STATUS_INDEX: u32 = 1 << 31;
+/// Statuses about damage beside a record, so that none shares its name with a status of the record itself.
+const DAMAGE_INDEX: u32 = 1 << 28;
 /// So many refusals in a row, with nothing accepted in between, are no bad luck: the broker has changed its wire.
 const ALARM_AFTER: u32 = 50;
 /// Instruments whose last side volumes are remembered: more than any universe has.
@@ -46,6 +48,8 @@ pub struct Interpreter<P> {
     /// The process was started and may have missed something since: until each connection has been told so.
     started: Option<Started>,
     refused_in_row: u32,
+    /// When the last record was received.
+    last_ns: Option<i64>,
     told_widths: HashSet<(&'static str, usize)>,
     statuses: u32,
 }
@@ -63,6 +67,7 @@ impl<P: FrameParser> Interpreter<P> {
             connections: HashMap::new(),
             started: None,
             refused_in_row: 0,
+            last_ns: None,
             told_widths: HashSet::new(),
             statuses: 0,
         }
@@ -71,6 +76,7 @@ impl<P: FrameParser> Interpreter<P> {
     /// Appends the messages of a record.
     pub fn read(&mut self, record: &Record, out: &mut Vec<Outgoing>) {
         self.statuses = 0;
+        self.last_ns = Some(record.received_ns);
         match record.kind {
             RecordKind::FRAME => self.frame(record, out),
             RecordKind::NOTE => match serde_json::from_slice(&record.payload) {
@@ -273,10 +279,12 @@ impl<P: FrameParser> Interpreter<P> {
         }
     }
 
-    /// Journalled records that are damaged on disk: a gap without an instrument.
+    /// Journalled records that are damaged on disk: a gap without an instrument, from the last record that was read.
+    /// `near` lends its name.
     pub fn damaged(&mut self, near: &Record, detail: &str, out: &mut Vec<Outgoing>) {
-        self.statuses = 0;
-        let gap = self.gaps.open(Of::Feed, GapReason::JournalDamaged, near.received_ns, detail);
+        self.statuses = DAMAGE_INDEX;
+        let from_ns = self.last_ns.unwrap_or(near.received_ns);
+        let gap = self.gaps.open(Of::Feed, GapReason::JournalDamaged, from_ns, detail);
         self.opened(near, gap, out);
     }
 

@@ -8,7 +8,7 @@ use journal::{JournalError, Position, Record, RecordKind, Writer};
 use process::clock::now_ns;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::note::{Noted, What};
 
@@ -125,6 +125,10 @@ impl Keeper {
     /// [`JournalError`] that no waiting can heal.
     fn flush(&mut self) -> Result<(), JournalError> {
         let (end, _) = self.when_there_is_room(Writer::flush)?;
+        if let Some(problem) = self.writer.compression_trouble() {
+            warn!(%problem, "closed journal segment stays as it is");
+            metrics::counter!("cell_journal_compression_trouble_total").increment(1);
+        }
         self.hand_on(end);
         Ok(())
     }

@@ -38,6 +38,8 @@ const RECEIVED: usize = 4_096;
 const TAIL: usize = 16_384;
 /// Changes of what is to be carried that wait: they come seconds apart, and one is done in milliseconds.
 const TOLD: usize = 16;
+/// Segments at the journal's end that are looked through for its last record: one may be new, another damaged.
+const SEGMENTS_LOOKED_AT: usize = 3;
 /// The longest wait between two connection attempts.
 const RECONNECT_MOST: Duration = Duration::from_secs(60);
 
@@ -179,12 +181,68 @@ fn ended(part: &str, result: Result<anyhow::Result<()>, tokio::task::JoinError>)
 }
 
 /// When the journal's last record was received: a service that was killed knows from here on what it may have missed.
+/// Damage is passed over (it is the cursor's business), and a segment without a record leads to the one before it.
 fn last_received(folder: &std::path::Path, end: Position) -> Option<i64> {
-    let mut reader = Reader::open(folder, Position { segment: end.segment, offset: 0 }).ok()?;
-    let mut last = None;
-    // A damaged record is the cursor's business.
-    while let Ok(Some((record, _))) = reader.next() {
-        last = Some(record.received_ns);
+    let last_of = |segment| {
+        let mut reader = Reader::open(folder, Position { segment, offset: 0 }).ok()?;
+        let mut last = None;
+        loop {
+            match reader.next() {
+                Ok(Some((record, _))) => last = Some(record.received_ns),
+                Ok(None) => return last,
+                Err(_) if reader.skip_damaged().is_ok() => {}
+                Err(_) => return last,
+            }
+        }
+    };
+    (1..=end.segment).rev().take(SEGMENTS_LOOKED_AT).find_map(last_of)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use journal::{JournalSettings, Record, RecordKind, Sync};
+
+    use super::*;
+
+    #[test]
+    fn the_last_record_is_found_behind_damage_and_before_an_empty_segment() {
+        let folder = tempfile::tempdir().expect("folder");
+        let settings = JournalSettings {
+            folder: folder.path().to_owned(),
+            segment_bytes: 4_096,
+            max_bytes: 1 << 20,
+            sync: Sync::Never,
+            max_age: None,
+            compress: None,
+        };
+        let (mut writer, _) = Writer::open(settings).expect("journal");
+        let record = |received_ns| Record {
+            kind: RecordKind::FRAME,
+            connection_id: 7,
+            sequence: 1,
+            received_ns,
+            payload: Bytes::from(vec![b'x'; 1_000]),
+        };
+        let mut ends = Vec::new();
+        for received_ns in 1..=3 {
+            ends.push(writer.append(&record(received_ns)).expect("appended"));
+        }
+        writer.flush().expect("flushed");
+        assert_eq!(last_received(folder.path(), writer.end()), Some(3));
+        // The second record is damaged: the third is still the last.
+        let path = std::fs::read_dir(folder.path()).expect("folder").filter_map(|entry| {
+            let path = entry.expect("entry").path();
+            (path.extension().is_some_and(|end| end == "journal")).then_some(path)
+        });
+        let path = path.min().expect("a segment");
+        let mut bytes = std::fs::read(&path).expect("segment");
+        let middle = usize::try_from(ends[0].offset).expect("small") + 500;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).expect("written");
+        assert_eq!(last_received(folder.path(), writer.end()), Some(3));
+        // A segment that is not there, or holds nothing: the one before it.
+        let next = Position { segment: writer.end().segment + 1, offset: 0 };
+        assert_eq!(last_received(folder.path(), next), Some(3));
     }
-    last
 }

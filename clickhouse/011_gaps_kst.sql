@@ -4,7 +4,8 @@ SELECT
     toDateTime64(from_ns, 6, 'Asia/Seoul') AS from_time,
     toDateTime64(until_ns, 6, 'Asia/Seoul') AS until_time,
     is_open,
-    toDecimal64(intDiv(duration_ns, 1000), 6) / 1000000 AS seconds,
+    -- An open gap has no duration: 0 inside, since the branch that is not taken is worked out too.
+    if(is_open, NULL, toDecimal64(intDiv(ifNull(duration_ns, 0), 1000), 6) / 1000000) AS seconds,
     market,
     source,
     trade_date,

@@ -140,14 +140,14 @@ fn one_spelling_in_rust_protobuf_and_sql() {
     for entry in fs::read_dir(root().join("proto/sise/v1")).expect("proto") {
         proto.push_str(&fs::read_to_string(entry.expect("entry").path()).expect("proto"));
     }
-    let market: String = ["event", "trade", "book"]
+    let market: String = ["event", "trade", "book", "status"]
         .iter()
         .map(|file| {
             fs::read_to_string(root().join(format!("services/lib/market/src/{file}.rs"))).expect("market")
         })
         .collect();
     let (proto, market) = (words(&proto), words(&market));
-    for file in ["001_trades.sql", "002_order_books.sql"] {
+    for file in ["001_trades.sql", "002_order_books.sql", "008_feed_status.sql"] {
         let columns = columns(file);
         assert!(columns.len() > 20, "{file}: {columns:?}");
         for column in columns.iter().map(String::as_str).filter(|column| !OF_THE_ARCHIVE.contains(column)) {

@@ -72,6 +72,8 @@ async fn a_gap_is_one_row_with_both_edges_and_open_until_it_closes() {
     let kst = "SELECT from_time, until_time, seconds FROM gaps_kst WHERE NOT is_open";
     let expected = "2026-11-24 09:00:00.000000 2026-11-24 09:00:02.500000 2.5";
     assert_eq!(engine.rows(kst).await, [expected]);
+    let open = "SELECT is_open, seconds FROM gaps_kst WHERE connection = 'main' ORDER BY is_open";
+    assert_eq!(engine.rows(open).await, ["false 2.5", "true -"]);
     let status = "SELECT what, registered, refused, event FROM feed_status_kst WHERE what = 'link_up'";
     let expected = r#"link_up 40 1 {"connection":"main","refused":1,"registered":40}"#;
     assert_eq!(engine.rows(status).await, [expected]);

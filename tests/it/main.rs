@@ -5,6 +5,7 @@
 mod cells;
 mod commands;
 mod failover;
+mod journal;
 mod road;
 mod support;
 mod tidy;

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Stack, until};
 
-async fn running(rate: u32, tls: bool) -> Stack {
+/// Servers, simulator, archiver and the three services, with rows of each.
+pub async fn running(rate: u32, tls: bool) -> Stack {
     let mut stack = Stack::new(rate, tls);
     stack.start_servers().await;
     stack.start_simulator().await;

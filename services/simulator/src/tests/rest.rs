@@ -1,8 +1,11 @@
 //! REST: keys, tokens, limits, and today's prints by pages.
 
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::support::{Simulator, records};
+use super::support::{LIMIT, Simulator, records};
 
 const PRINTS: &str = "/uapi/domestic-stock/v1/quotations/inquire-time-itemconclusion";
 
@@ -45,10 +48,10 @@ async fn a_token_comes_once_a_minute_and_can_be_revoked() {
 #[tokio::test]
 async fn too_many_calls_on_demand() {
     let simulator = Simulator::start("rate = 1\nfaults = '[{\"do\":\"429\",\"broker\":\"kis\"}]'").await;
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     let body = json!({ "grant_type": "client_credentials", "appkey": "demo-app-key", "secretkey": "demo-app-secret" });
     let mut answer = simulator.post("/oauth2/Approval", &body).await;
-    while answer.0 == 200 && start.elapsed() < super::support::LIMIT {
+    while answer.0 == 200 && start.elapsed() < LIMIT {
         // The engine starts the script some milliseconds after the listeners.
         answer = simulator.post("/oauth2/Approval", &body).await;
     }
@@ -76,8 +79,11 @@ async fn pages_hold_the_prints_that_were_streamed_and_keep_the_rate() {
     let mut client = simulator.client("demo").await;
     client.subscribe("H0STCNT0", "005930").await;
     client.receive(40).await;
-    simulator.stop_events().await;
-    client.drain(std::time::Duration::from_millis(200)).await;
+    // This client alone is sent anything: it has everything when it has as much as was written.
+    let written =
+        simulator.stop_events().await["events"].as_u64().and_then(|events| usize::try_from(events).ok());
+    let missing = written.and_then(|written| written.checked_sub(records(&client.data).len()));
+    client.receive(missing.expect("no more than was written")).await;
 
     assert_eq!(page(&simulator, "nothing", "235959").await.1["msg_cd"], "EGW00121");
     let keys = json!({ "grant_type": "client_credentials", "appkey": "demo-app-key", "appsecret": "demo-app-secret" });
@@ -94,7 +100,26 @@ async fn pages_hold_the_prints_that_were_streamed_and_keep_the_rate() {
         assert_eq!(shown, [1, 2, 12, 13, 10, 11].map(|field: usize| Some(record[field].as_str())));
     }
     assert_eq!(page(&simulator, &token, "000000").await.1["output2"].as_array().map(Vec::len), Some(0));
-    let (status, answer) = page(&simulator, &token, "235959").await;
-    assert_eq!((status, answer["msg_cd"].as_str()), (500, Some("EGW00201")));
+    let served = within_a_second(&simulator, &token).await;
+    assert!(served <= 2, "{served} calls in a second");
     simulator.end().await;
+}
+
+/// How many of three calls at once are served; the others are refused for their rate. Asks until they are answered
+/// within the second that the limit is about: a busy machine may need longer, and the limit then allows more.
+async fn within_a_second(simulator: &Simulator, token: &str) -> usize {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let start = Instant::now();
+        let answers = join_all((0..3).map(|_| page(simulator, token, "235959"))).await;
+        let took = start.elapsed();
+        let (served, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(status, _)| *status == 200);
+        for (status, answer) in &refused {
+            assert_eq!((*status, answer["msg_cd"].as_str()), (500, Some("EGW00201")));
+        }
+        if took < Duration::from_secs(1) {
+            return served.len();
+        }
+        assert!(Instant::now() < deadline, "never three answers within a second");
+    }
 }

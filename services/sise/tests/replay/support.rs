@@ -1,7 +1,7 @@
 //! The real servers of a test with their users, streams and tables, and `sise` beside them.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -11,23 +11,29 @@ use bus::{Password, stream_state};
 use store::{ClickhouseSettings, Store, Table};
 use tokio::time::Instant;
 
-/// How long anything may take before a test fails.
-const LIMIT: Duration = Duration::from_secs(60);
+/// How long anything may take before a test fails: an engine that starts in half a second takes ten on a busy machine,
+/// and what has ended is told at once.
+const LIMIT: Duration = Duration::from_secs(180);
 
 const USERS: [&str; 8] =
     ["kis_service", "us_service", "kiwoom_service", "archiver", "gap_finder", "gateway", "sise", "observer"];
 
-/// The servers; killed when it is dropped.
-pub struct House {
+/// The environment of a test and what runs in it; killed when it is dropped.
+struct Running {
     folder: tempfile::TempDir,
     environment: BTreeMap<String, String>,
     processes: Vec<Child>,
+}
+
+/// The servers, and what asks them.
+pub struct House {
+    running: Running,
     nats: NatsSettings,
     clickhouse_url: String,
     store: Store,
 }
 
-impl Drop for House {
+impl Drop for Running {
     fn drop(&mut self) {
         for process in &mut self.processes {
             let _ended = process.kill();
@@ -41,80 +47,113 @@ fn variable(name: &str, what: &str) -> PathBuf {
     path.unwrap_or_else(|| panic!("{name} is not set: {what} (scripts/test sets it)"))
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("port").port()
-}
-
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn program(name: &str) -> Command {
+    let path = variable("SISE_BIN_DIR", "the folder of our programs").join(name);
+    assert!(path.exists(), "{} is not there: cargo build -p {name}", path.display());
+    Command::new(path)
+}
+
+/// The address behind `mark` in the whole lines of a log.
+fn address(log: &str, mark: &str) -> Option<SocketAddr> {
+    let whole = &log[..=log.rfind('\n')?];
+    let (_, behind) = whole.split_once(mark)?;
+    let end = behind.find(|letter: char| !letter.is_ascii_digit() && letter != '.' && letter != ':')?;
+    behind[..end].parse().ok()
+}
+
+impl Running {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let mut environment = BTreeMap::new();
+        let mut set = |name: &str, value: String| environment.insert(format!("SISE__{name}"), value);
+        for user in USERS {
+            set(&format!("NATS__PASSWORDS__{}", user.to_uppercase()), format!("p-{user}"));
+        }
+        set("NATS__MAX_BYTES", "67108864".to_owned());
+        set("CLICKHOUSE_EMBEDDED__LISTEN", "127.0.0.1:0".to_owned());
+        set("CLICKHOUSE_EMBEDDED__PATH", path("clickhouse"));
+        set("ARCHIVER__AGE_MS", "50".to_owned());
+        set("JOURNAL__FOLDER", path("journal"));
+        environment.insert("SISE_NATS_STORE_DIR".to_owned(), path("nats"));
+        environment.insert("SISE_NATS_MAX_FILE_STORE".to_owned(), "4GB".to_owned());
+        Self { folder, environment, processes: Vec::new() }
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.environment.insert(format!("SISE__{name}"), value.to_owned());
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.log"))
+    }
+
+    fn start(&mut self, name: &str, mut command: Command) {
+        let log = std::fs::File::create(self.log(name)).expect("log");
+        command.current_dir(root()).envs(&self.environment).stdin(Stdio::null()).stdout(Stdio::null());
+        self.processes.push(command.stderr(log).spawn().unwrap_or_else(|error| panic!("{name}: {error}")));
+    }
+
+    /// Starts a server that takes a free port itself, and waits until its log tells the address behind `mark`. A port
+    /// chosen here would be anybody's until the server listens, which takes many seconds on a busy machine.
+    async fn serve(&mut self, name: &str, command: Command, mark: &str) -> SocketAddr {
+        self.start(name, command);
+        let log = self.log(name);
+        let server = self.processes.last_mut().expect("started");
+        let mut found = None;
+        until(&format!("{name} listens"), async || {
+            let ended = server.try_wait().expect("server");
+            let said = std::fs::read_to_string(&log).expect("log");
+            assert!(ended.is_none(), "{name} has ended: {said}");
+            found = address(&said, mark);
+            found.is_some()
+        })
+        .await;
+        found.expect("address")
+    }
 }
 
 impl House {
     /// Both servers, streams and tables made.
     pub async fn build() -> Self {
         process::tls::install();
-        let folder = tempfile::tempdir().expect("folder");
-        let (nats_port, clickhouse_port) = (free_port(), free_port());
-        let path = |name: &str| folder.path().join(name).display().to_string();
-        let clickhouse_url = format!("http://127.0.0.1:{clickhouse_port}");
-        let mut environment = BTreeMap::new();
-        let mut set = |name: &str, value: String| environment.insert(format!("SISE__{name}"), value);
-        for user in USERS {
-            set(&format!("NATS__PASSWORDS__{}", user.to_uppercase()), format!("p-{user}"));
-        }
-        set("NATS__URL", format!("nats://127.0.0.1:{nats_port}"));
-        set("NATS__MAX_BYTES", "67108864".to_owned());
-        set("CLICKHOUSE__URL", clickhouse_url.clone());
-        set("CLICKHOUSE_EMBEDDED__LISTEN", format!("127.0.0.1:{clickhouse_port}"));
-        set("CLICKHOUSE_EMBEDDED__PATH", path("clickhouse"));
-        set("ARCHIVER__AGE_MS", "50".to_owned());
-        set("JOURNAL__FOLDER", path("journal"));
-        environment.insert("SISE_NATS_STORE_DIR".to_owned(), path("nats"));
-        environment.insert("SISE_NATS_MAX_FILE_STORE".to_owned(), "4GB".to_owned());
-        let passwords = [("sise".to_owned(), Password::new("p-sise"))];
-        let nats = NatsSettings {
-            url: format!("nats://127.0.0.1:{nats_port}"),
-            passwords: passwords.into(),
-            ..NatsSettings::default()
-        };
+        let mut running = Running::new();
+        let mut server = Command::new(variable("SISE_NATS_SERVER", "the path of a nats-server"));
+        server.args(["-c", "nats/server.conf", "-a", "127.0.0.1", "-p", "-1", "-m", "-1"]);
+        let nats = running.serve("nats", server, "Listening for client connections on ").await;
+        let mut engine = program("clickhouse-embedded");
+        engine.env("SISE__LOG__JSON", "true");
+        let mark = r#""message":"serving","address":""#;
+        let clickhouse = running.serve("clickhouse-embedded", engine, mark).await;
+        let (nats_url, clickhouse_url) = (format!("nats://{nats}"), format!("http://{clickhouse}"));
+        running.set("NATS__URL", &nats_url);
+        running.set("CLICKHOUSE__URL", &clickhouse_url);
+        let passwords = [("sise".to_owned(), Password::new("p-sise"))].into();
+        let nats = NatsSettings { url: nats_url, passwords, ..NatsSettings::default() };
         let settings = ClickhouseSettings { url: clickhouse_url.clone(), ..ClickhouseSettings::default() };
         let store = Store::new(&settings).expect("store");
-        let mut house = Self { folder, environment, processes: Vec::new(), nats, clickhouse_url, store };
-        let mut server = Command::new(variable("SISE_NATS_SERVER", "the path of a nats-server"));
-        server.args(["-c", "nats/server.conf", "-a", "127.0.0.1"]);
-        server.args(["-p", &nats_port.to_string(), "-m", &free_port().to_string()]);
-        house.start("nats", server);
-        house.start("clickhouse-embedded", house.program("clickhouse-embedded"));
-        for arguments in [&["migrate"][..], &["streams", "apply"][..]] {
-            until("made", async || house.run(arguments).status.success()).await;
-        }
+        let house = Self { running, nats, clickhouse_url, store };
+        house.sise(&["migrate"]);
+        house.sise(&["streams", "apply"]);
         house
     }
 
-    fn program(&self, name: &str) -> Command {
-        let path = variable("SISE_BIN_DIR", "the folder of our programs").join(name);
-        assert!(path.exists(), "{} is not there: cargo build -p {name}", path.display());
-        Command::new(path)
-    }
-
-    fn start(&mut self, name: &str, mut command: Command) {
-        let log = std::fs::File::create(self.folder.path().join(format!("{name}.log"))).expect("log");
-        command.current_dir(root()).envs(&self.environment).stdin(Stdio::null()).stdout(Stdio::null());
-        self.processes.push(command.stderr(log).spawn().unwrap_or_else(|error| panic!("{name}: {error}")));
-    }
-
     pub fn start_archiver(&mut self) {
-        self.start("archiver", self.program("archiver"));
+        self.running.start("archiver", program("archiver"));
     }
 
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        self.running.folder.path()
     }
 
     /// Runs `sise`.
     pub fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sise"));
-        command.current_dir(root()).envs(&self.environment).args(arguments).output().expect("sise")
+        command.current_dir(root()).envs(&self.running.environment).args(arguments).output().expect("sise")
     }
 
     /// What `sise` prints when all is well.

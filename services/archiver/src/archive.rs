@@ -11,9 +11,8 @@ use store::{Archived, Insert, Store, StoreError, Stored, Table, TableRow};
 
 use crate::batch::{Batch, Lane, span};
 use crate::deadletter::DeadLetters;
-use crate::epoch::{Fate, NewEpoch, Progress, StreamFacts, at};
+use crate::epoch::{Fate, Known, NewEpoch, Progress, StreamFacts, at};
 use crate::recent::Recent;
-use crate::refill::Known;
 use crate::storing::{Trouble, store_rows};
 use crate::stretch::{Outcome, stretches};
 

@@ -174,6 +174,14 @@ impl Progress {
     }
 }
 
+/// What tables have of events, by sequence and by event id.
+pub struct Known {
+    /// At their sequences, in rising order.
+    pub here: Vec<Stored>,
+    /// With their event ids, near by.
+    pub elsewhere: Vec<Stored>,
+}
+
 /// What was `found` (in rising order) at one sequence.
 pub fn at(found: &[Stored], sequence: u64) -> &[Stored] {
     let start = found.partition_point(|stored| stored.stream_sequence < sequence);

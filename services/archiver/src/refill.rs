@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bus::{ConnectError, Context, StreamMessage};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use store::{Insert, Store, Stored, Table, TableRow};
+use store::{Insert, Store, Table, TableRow};
 
 use crate::archive::Archive;
 use crate::batch::{Batch, Lane};
@@ -248,12 +248,4 @@ impl Archive {
         let stretches = stretches(self.stream(), self.progress().created_ns, &outcomes);
         self.write_ledger(&stretches).await;
     }
-}
-
-/// What tables have of events, by sequence and by event id.
-pub struct Known {
-    /// At their sequences, in rising order.
-    pub here: Vec<Stored>,
-    /// With their event ids, near by.
-    pub elsewhere: Vec<Stored>,
 }

@@ -41,6 +41,8 @@ class Connection:
     def __init__(self, number):
         self.number, self.cell, self.opened, self.end, self.ident = number, None, 0, None, None
         self.frames, self.spoilt = collections.defaultdict(list), {}
+        # Events of frames whose announced count alone was wrong: a reader may refuse such a frame, or find the right count.
+        self.miscounted = []
 
 
 def judge(storm):
@@ -68,7 +70,7 @@ def judge(storm):
             rows = archive.get((connection.cell, connection.ident), {})
             frames = journal.get((SERVICES[connection.cell], connection.ident), {})
             one(connection, connections, rows, frames, damaged, gaps, verdict)
-            refused(connection, frames, dead_letters, gaps, verdict)
+            refused(connection, rows, frames, dead_letters, gaps, verdict)
     others(storm, dead_letters, verdict)
     return verdict
 
@@ -94,6 +96,13 @@ def tape(path, verdict):
             connection.cell = (event["source"], event["market"])
             connection.frames[event["frame"]].append((hash(compare.tape_key(event)), event.get("aggressor_side")))
             verdict.sent += 1
+    with open(f"{path}.faults", encoding="utf-8") as lines:
+        for line in lines:
+            event = json.loads(line)
+            if event.get("reason") == "wrong_count":
+                for number in event["connections"]:
+                    key = (hash(compare.tape_key(event)), event.get("aggressor_side"))
+                    by_number[number].miscounted.append(key)
     return sorted(by_number.values(), key=lambda connection: connection.opened)
 
 
@@ -144,8 +153,11 @@ def one(connection, connections, archive, journal, damaged, gaps, verdict):
     # Stretches of frames that are excused when a gap tells of them: first, last, events.
     excused, goes_on = [], False
     for frame in sorted(set(connection.frames) | set(archive)):
-        sent = connection.frames.get(frame, [])
         rows = archive[frame][1] if frame in archive else []
+        sent = connection.frames.get(frame, [])
+        if connection.spoilt.get(frame) == "wrong_count":
+            held = dict(connection.miscounted)
+            sent = [(h, held[h]) for h, _ in rows if h in held]
         want, have = collections.Counter(h for h, _ in sent), collections.Counter(h for h, _ in rows)
         missing, extra = sum((want - have).values()), sum((have - want).values())
         sides = dict(sent)
@@ -197,11 +209,11 @@ def covered(connection, connections, known, first, last, gaps):
     return found
 
 
-def refused(connection, journal, dead_letters, gaps, verdict):
-    """Every spoilt frame that was kept is among the dead letters, and a gap tells of it."""
+def refused(connection, archive, journal, dead_letters, gaps, verdict):
+    """Every spoilt frame that was kept and not read all the same is among the dead letters, and a gap tells of it."""
     source, market = connection.cell
     for frame, how in connection.spoilt.items():
-        if frame not in journal:
+        if frame not in journal or (how == "wrong_count" and frame in archive):
             continue
         verdict.spoilt += 1
         name = f"f:{connection.ident}:{frame}"

@@ -107,13 +107,31 @@ class Judgement(unittest.TestCase):
         def problems(dead_letters, gaps):
             verdict = storm_judge.Verdict()
             # Frame 9 was never read.
-            storm_judge.refused(connection, {7: 207}, dead_letters, gaps, verdict)
+            storm_judge.refused(connection, {}, {7: 207}, dead_letters, gaps, verdict)
             return len(verdict.problems)
 
         self.assertEqual(problems({"f:100:7": "text"}, [gap]), 0)
         self.assertEqual(problems({"f:100:7:0": "text"}, [gap]), 0)
         self.assertEqual(problems({"f:100:77": "text"}, [gap]), 1)
         self.assertEqual(problems({"f:100:7": "text"}, [{**gap, "from_ns": 208}]), 1)
+
+    def test_a_frame_whose_count_alone_is_wrong_may_be_read_or_refused(self):
+        def judged(rows, dead_letters):
+            connection = storm_judge.Connection(1)
+            connection.cell, connection.ident, connection.end = CELL, 100, "lost"
+            connection.spoilt, connection.miscounted = {7: "wrong_count"}, [(70, "buy"), (71, "sell")]
+            archive, journal = ({7: (207, rows)} if rows else {}), {7: 207}
+            gap = {"source": "kis", "market": "kr", "symbol": "", "from_ns": 207, "until_ns": 300}
+            verdict = storm_judge.Verdict()
+            storm_judge.one(connection, [connection], archive, journal, set(), [gap], verdict)
+            storm_judge.refused(connection, archive, journal, dead_letters, [gap], verdict)
+            return verdict.duplicated, verdict.wrong_sides, len(verdict.problems)
+
+        self.assertEqual(judged([(70, "buy"), (71, "sell")], {}), (0, 0, 0))
+        self.assertEqual(judged([], {"f:100:7": "text"}), (0, 0, 0))
+        self.assertEqual(judged([], {}), (0, 0, 1))
+        self.assertEqual(judged([(70, "buy"), (72, "sell")], {}), (1, 0, 1))
+        self.assertEqual(judged([(70, "sell")], {}), (0, 1, 0))
 
     def test_duplicates_strangers_and_wrong_sides_are_found(self):
         self.assertEqual(self.judge({**self.ALL, 2: [(22, "buy")] * 2}), (0, 1, 0, 0, 0))

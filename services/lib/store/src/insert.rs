@@ -9,7 +9,7 @@ use twox_hash::XxHash3_64;
 use crate::connect::Store;
 use crate::error::StoreError;
 use crate::ledger::{Archived, ArchivedRow};
-use crate::row::{FeedStatusRow, OrderBookRow, TableRow, TradeRow};
+use crate::row::TableRow;
 
 /// Something that stores rows: ClickHouse, or a test's idea of it.
 pub trait Insert<R>: Sync {
@@ -25,32 +25,10 @@ pub trait Insert<R>: Sync {
     fn insert(&self, rows: &[R], salt: u32) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-impl Insert<TradeRow> for Store {
-    fn insert(&self, rows: &[TradeRow], salt: u32) -> impl Future<Output = Result<(), StoreError>> + Send {
+impl<R: TableRow + RowOwned + RowWrite + Sync> Insert<R> for Store {
+    fn insert(&self, rows: &[R], salt: u32) -> impl Future<Output = Result<(), StoreError>> + Send {
         let token = token_of(rows, salt);
-        self.insert_into(TradeRow::TABLE.as_str(), rows, Some(token))
-    }
-}
-
-impl Insert<OrderBookRow> for Store {
-    fn insert(
-        &self,
-        rows: &[OrderBookRow],
-        salt: u32,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send {
-        let token = token_of(rows, salt);
-        self.insert_into(OrderBookRow::TABLE.as_str(), rows, Some(token))
-    }
-}
-
-impl Insert<FeedStatusRow> for Store {
-    fn insert(
-        &self,
-        rows: &[FeedStatusRow],
-        salt: u32,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send {
-        let token = token_of(rows, salt);
-        self.insert_into(FeedStatusRow::TABLE.as_str(), rows, Some(token))
+        self.insert_into(R::TABLE.as_str(), rows, Some(token))
     }
 }
 

@@ -12,6 +12,7 @@ between the first and the last archived trade of their tape and are not archived
 
 import argparse
 import collections
+import hashlib
 import json
 import os
 import sys
@@ -49,19 +50,17 @@ def book_key(row):
     return ("order_book", *row[:4], tuple(zip(row[4], row[5])), tuple(zip(row[6], row[7])), *row[8:11])
 
 
+def name(key):
+    """An event's values in 16 bytes: millions of events are compared in memory."""
+    return hashlib.blake2b(repr(key).encode(), digest_size=16).digest()
+
+
 def archive(url, database, source):
-    events, sides = collections.Counter(), collections.Counter()
-    for row in rows(url, database, TRADES):
-        if source and row[0] != source:
-            continue
-        key = trade_key(row)
-        events[key] += 1
-        sides[(key, row[10])] += 1
-    for row in rows(url, database, BOOKS):
-        if source and row[0] != source:
-            continue
-        events[book_key(row)] += 1
-    return events, sides
+    """Each archived event: what it is compared by, and the side of a trade."""
+    for query, key, side in ((TRADES, trade_key, 10), (BOOKS, book_key, None)):
+        for row in rows(url, database, query):
+            if not source or row[0] == source:
+                yield key(row), row[side] if side else None
 
 
 def happened(path):
@@ -118,18 +117,24 @@ def tape_key(event):
 
 
 def tape(path, source):
-    events, sides = collections.Counter(), {}
+    """Each event of the tape: what it is compared by, the side of a trade, and to how many sockets it went."""
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             event = json.loads(line)
-            if source and event["source"] != source:
-                continue
-            key = tape_key(event)
-            if event["kind"] == "trade":
-                sides[key] = event["aggressor_side"]
-            # An event that went to several sockets is archived once for each that asked for it.
-            events[key] += len(event["connections"])
-    return events, sides
+            if not source or event["source"] == source:
+                # An event that went to several sockets is archived once for each that asked for it.
+                yield tape_key(event), event.get("aggressor_side"), len(event["connections"])
+
+
+def show(title, difference, keys):
+    """The first three of a difference, in full: they are looked for again, since only their names were kept."""
+    wanted = set(list(difference)[:3])
+    for key in keys:
+        if (of := name(key)) in wanted:
+            wanted.discard(of)
+            print(f"{title} ({difference[of]}): {key}", file=sys.stderr)
+        if not wanted:
+            return
 
 
 def main():
@@ -141,24 +146,28 @@ def main():
     parser.add_argument("--source", help="only events of this broker")
     parser.add_argument("--complete", action="store_true", help="trades that are missing are an error too")
     arguments = parser.parse_args()
-    sent, true_sides = tape(arguments.tape, arguments.source)
-    archived, sides = archive(arguments.url, arguments.database, arguments.source)
+    of_archive = (arguments.url, arguments.database, arguments.source)
+    sent, archived, true_sides, kinds, wrong_sides = collections.Counter(), collections.Counter(), {}, collections.Counter(), 0
+    for key, side, sockets in tape(arguments.tape, arguments.source):
+        of = name(key)
+        sent[of] += sockets
+        if side is not None:
+            true_sides[of] = sys.intern(side)
+    for key, side in archive(*of_archive):
+        of = name(key)
+        archived[of] += 1
+        kinds[f"{key[0]} {key[1]} {key[2]}"] += 1
+        wrong_sides += side not in (None, "unspecified", true_sides.get(of, side))
     lost, duplicated = sent - archived, archived - sent
-    wrong_sides = sum(count for (key, side), count in sides.items()
-                      if side != "unspecified" and true_sides.get(key, side) != side)
-    for name, difference in (("lost", lost), ("not on the tape", duplicated)):
-        for key, count in list(difference.items())[:3]:
-            print(f"{name} ({count}): {key}", file=sys.stderr)
-    kinds = collections.Counter()
-    for key, count in archived.items():
-        kinds[f"{key[0]} {key[1]} {key[2]}"] += count
+    show("lost", lost, (key for key, _, _ in tape(arguments.tape, arguments.source)))
+    show("not on the tape", duplicated, (key for key, _ in archive(*of_archive)))
     print(" · ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())), file=sys.stderr)
     if wrong_sides:
         print(f"{wrong_sides} trades with a wrong aggressor side", file=sys.stderr)
     recovered, wrong, missing = recovery(arguments.url, arguments.database, f"{arguments.tape}.market")
-    for name, list_of in (("recovered wrongly", wrong), ("missing", missing)):
+    for title, list_of in (("recovered wrongly", wrong), ("missing", missing)):
         for item in list_of[:3]:
-            print(f"{name}: {item}", file=sys.stderr)
+            print(f"{title}: {item}", file=sys.stderr)
     total = sum(sent.values())
     line = (f"{arguments.name}: sent={total} archived={sum(archived.values())} "
             f"lost={sum(lost.values())} duplicated={sum(duplicated.values())}")

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bus::{ConnectError, Delivery, NatsSettings, StreamMessage, StreamState};
-use store::{Archived, Insert, Store, StoreError, Stored, Table, TableRow};
+use store::{Insert, Store, StoreError, Stored, Table, TableRow};
 
 use crate::batch::{Batch, Lane, span};
 use crate::deadletter::DeadLetters;
@@ -50,7 +50,7 @@ pub struct Settled {
     pub repeated: usize,
     /// Deliveries that are dead letters now.
     pub set_aside: usize,
-    /// The epoch of the inserted rows.
+    /// The current epoch.
     pub epoch: u32,
 }
 
@@ -73,8 +73,8 @@ impl Archive {
         let facts = StreamFacts { created_ns: state.created_ns, last_sequence: state.last_sequence };
         let first = state.first_sequence;
         let tail = ask(&mut trouble, "read ledger", || store.ledger_tail(stream)).await;
-        let reach = ask(&mut trouble, "read ledger", || store.ledger_reach(stream, facts.created_ns)).await;
-        let (mut progress, new_epoch) = Progress::open(facts, tail, reach);
+        let epochs = ask(&mut trouble, "read ledger", || store.ledger_epochs(stream, facts.created_ns)).await;
+        let (mut progress, new_epoch) = Progress::open(facts, tail, &epochs);
         if let Some(reason) = new_epoch {
             alarm(stream, &progress, reason);
         }
@@ -98,7 +98,8 @@ impl Archive {
             trouble,
             ledger_read: Instant::now(),
         };
-        archive.remember(facts.last_sequence.min(progress.highest)).await;
+        let highest = archive.progress.highest;
+        archive.remember(facts.last_sequence.min(highest)).await;
         archive
     }
 
@@ -132,7 +133,8 @@ impl Archive {
         &mut self,
         letters: &[(&StreamMessage, String)],
     ) -> Result<(), ConnectError> {
-        self.dead_letters.keep(letters, self.progress.epoch).await
+        let timeline = &self.progress.timeline;
+        self.dead_letters.keep(letters, |sequence| timeline.epoch_of(sequence)).await
     }
 
     /// What a table has of events (sequence and event id), in any epoch.
@@ -180,16 +182,14 @@ impl Archive {
             .filter_map(|(index, reason)| Some((deliveries.get(index)?.as_ref(), reason)))
             .collect();
         self.keep_letters(&letters).await?;
-        let epoch = self.progress.epoch;
         let aside = letters.iter().map(|(message, _)| message.stream_sequence);
-        outcomes.extend(aside.map(|sequence| Outcome { sequence, epoch, set_aside: true }));
-
+        outcomes.extend(aside.map(|sequence| Outcome { sequence, set_aside: true }));
         outcomes.sort_by_key(|outcome| outcome.sequence);
-        self.write_ledger(&stretches(&self.stream, self.progress.created_ns, &outcomes)).await;
+        self.write_ledger(&outcomes).await;
         self.progress.advance(span(deliveries).1);
         settled.inserted = trades.inserted + books.inserted + statuses.inserted;
         settled.set_aside = letters.len();
-        settled.epoch = epoch;
+        settled.epoch = self.progress.epoch;
         Ok(settled)
     }
 
@@ -200,7 +200,12 @@ impl Archive {
         }
         let (store, stream) = (&self.store, &self.stream);
         let tail = ask(&mut self.trouble, "read ledger", || store.ledger_tail(stream)).await;
-        self.progress.adopt(tail);
+        if self.progress.adopt(tail) {
+            let (store, stream, created_ns) = (&self.store, &self.stream, self.progress.created_ns);
+            let query = || store.ledger_epochs(stream, created_ns);
+            let epochs = ask(&mut self.trouble, "read ledger", query).await;
+            self.progress.learn(&epochs);
+        }
         self.ledger_read = Instant::now();
     }
 
@@ -222,23 +227,20 @@ impl Archive {
         let names = lane.names();
         let doubtful = self.doubtful(&names, &lane.deliveries, deliveries);
         let found = self.look_up(R::TABLE, &doubtful).await;
-        if let Some(sequence) = self.progress.conflict(&names, &found) {
-            self.progress.begin_epoch(&found);
+        if let Some(sequence) = self.progress.reconcile(&names, &found) {
             alarm(&self.stream, &self.progress, NewEpoch::OtherEvent { sequence });
             self.remember(sequence).await;
         }
-        let fates = self.progress.judge(&names, &found, &mut self.recent);
-        let epoch = self.progress.epoch;
+        let fates = Progress::judge(&names, &found, &mut self.recent);
         for (fate, (sequence, _)) in fates.iter().zip(&names) {
-            let (epoch, count) = match fate {
+            match fate {
                 Fate::New => continue,
-                Fate::Known { epoch } => (*epoch, &mut settled.known),
-                Fate::Repeated => (epoch, &mut settled.repeated),
-            };
-            *count += 1;
-            outcomes.push(Outcome { sequence: *sequence, epoch, set_aside: false });
+                Fate::Known => settled.known += 1,
+                Fate::Repeated => settled.repeated += 1,
+            }
+            outcomes.push(Outcome { sequence: *sequence, set_aside: false });
         }
-        lane.keep_new(&fates, epoch);
+        lane.keep_new(&fates, |sequence| self.progress.timeline.epoch_of(sequence));
 
         let refused = store_rows(&self.store, &lane.rows, 0, &mut self.trouble).await;
         let is_refused = |row: usize| refused.iter().any(|(refused, _)| *refused == row);
@@ -247,11 +249,7 @@ impl Archive {
         }
         self.trouble.over();
         let stored = lane.rows.iter().enumerate().filter(|(row, _)| !is_refused(*row));
-        outcomes.extend(stored.map(|(_, row)| Outcome {
-            sequence: row.stream_sequence(),
-            epoch,
-            set_aside: false,
-        }));
+        outcomes.extend(stored.map(|(_, row)| Outcome { sequence: row.stream_sequence(), set_aside: false }));
         let inserted = lane.rows.len() - refused.len();
         let refused =
             refused.into_iter().filter_map(|(row, e)| Some((*lane.deliveries.get(row)?, e))).collect();
@@ -316,9 +314,12 @@ impl Archive {
         self.trouble.over();
     }
 
-    pub(crate) async fn write_ledger(&mut self, stretches: &[Archived]) {
+    /// Notes what became of sequences, in rising order, under the epochs they belong to.
+    pub(crate) async fn write_ledger(&mut self, outcomes: &[Outcome]) {
+        let Progress { created_ns, timeline, .. } = &self.progress;
+        let stretches = stretches(&self.stream, *created_ns, timeline, outcomes);
         let store = &self.store;
-        ask(&mut self.trouble, "write ledger", || store.write_ledger(stretches)).await;
+        ask(&mut self.trouble, "write ledger", || store.write_ledger(&stretches)).await;
         self.trouble.over();
     }
 }

@@ -118,15 +118,15 @@ impl<R: TableRow> Lane<R> {
         self.rows.iter().map(|row| (row.stream_sequence(), row.event_id())).collect()
     }
 
-    /// Keeps the rows that are new and puts them under `epoch`.
-    pub fn keep_new(&mut self, fates: &[Fate], epoch: u32) {
+    /// Keeps the rows that are new and puts each under the epoch of its sequence.
+    pub fn keep_new(&mut self, fates: &[Fate], epoch_of: impl Fn(u64) -> u32) {
         let is_new = |index: &usize| fates.get(*index) == Some(&Fate::New);
         let mut index = 0..;
         self.rows.retain(|_| index.next().is_some_and(|index| is_new(&index)));
         let mut index = 0..;
         self.deliveries.retain(|_| index.next().is_some_and(|index| is_new(&index)));
         for row in &mut self.rows {
-            row.set_epoch(epoch);
+            row.set_epoch(epoch_of(row.stream_sequence()));
         }
     }
 }
@@ -225,7 +225,8 @@ pub(crate) mod tests {
         for (row, delivery) in [(row(1, 11), 0), (row(2, 12), 2), (row(3, 13), 3), (row(4, 14), 5)] {
             lane.push(row, delivery);
         }
-        lane.keep_new(&[Fate::New, Fate::Known { epoch: 1 }, Fate::Repeated, Fate::New], 7);
+        let epoch_of = |sequence| if sequence < 4 { 6 } else { 7 };
+        lane.keep_new(&[Fate::New, Fate::Known, Fate::Repeated, Fate::New], epoch_of);
         assert_eq!(lane.names(), [(1, 11), (4, 14)]);
         assert_eq!(lane.deliveries, [0, 5]);
         let mut expected = row(4, 14);

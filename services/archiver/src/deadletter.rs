@@ -30,14 +30,14 @@ impl DeadLetters {
     }
 
     /// Publishes messages with their reasons and waits until the server has stored them, however long it takes: only
-    /// then may they be acknowledged.
+    /// then may they be acknowledged. `epoch_of` tells the epoch of a sequence.
     ///
     /// # Errors
     /// [`ConnectError`] when the settings cannot be meant.
     pub async fn keep(
         &mut self,
         letters: &[(&StreamMessage, String)],
-        epoch: u32,
+        epoch_of: impl Fn(u64) -> u32,
     ) -> Result<(), ConnectError> {
         if letters.is_empty() {
             return Ok(());
@@ -54,12 +54,13 @@ impl DeadLetters {
                 reason,
                 "message set aside"
             );
-            let letter = letter(&self.stream, &original(message, epoch), reason, message.payload_bytes());
+            let original = original(message, epoch_of(message.stream_sequence));
+            let letter = letter(&self.stream, &original, reason, message.payload_bytes());
             if let Err(PublishError::TooLarge { outgoing }) = publisher.publish(letter, ()).await {
                 let length = outgoing.payload.len();
                 let reason = format!("{reason} (payload cut from {length} bytes)");
                 let payload = message.payload_bytes().slice(..CUT.min(length));
-                let cut = self::letter(&self.stream, &original(message, epoch), &reason, payload);
+                let cut = self::letter(&self.stream, &original, &reason, payload);
                 // Half of what a server takes: nothing is left to refuse.
                 let _fits = publisher.publish(cut.header(CUT_HEADER, length.to_string()), ()).await;
             }

@@ -2,12 +2,13 @@
 //! the server say comes in, what to do with each delivery goes out.
 //!
 //! A sequence above the highest one dealt with is new. One at or below it is looked up together with its event id:
-//! the same id is already there; another id under the current epoch says that the stream was rolled back (a server
-//! that lost its tail gives old sequences to new events), and a new epoch begins.
+//! the same id is already there; another id under the epoch that the sequence belongs to says that the stream was rolled
+//! back (a server that lost its tail gives old sequences to new events), and a new epoch begins there.
 
-use store::{Highest, LedgerReach, LedgerTail, Stored};
+use store::{Highest, LedgerEpoch, LedgerTail, Stored};
 
 use crate::recent::Recent;
+use crate::timeline::Timeline;
 
 /// What the server says of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl NewEpoch {
 }
 
 /// How far a stream is archived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
     /// The current epoch, from 1.
     pub epoch: u32,
@@ -54,6 +55,8 @@ pub struct Progress {
     pub highest: u64,
     /// Creation time of the stream, ns since 1970 UTC.
     pub created_ns: i64,
+    /// Where its epochs begin.
+    pub timeline: Timeline,
 }
 
 /// What to do with a delivery.
@@ -61,63 +64,84 @@ pub struct Progress {
 pub enum Fate {
     /// Insert it.
     New,
-    /// It is in a table, at its sequence, under this epoch.
-    Known {
-        /// The epoch.
-        epoch: u32,
-    },
+    /// It is in a table, at its sequence.
+    Known,
     /// Its event is in a table under another sequence: it was published twice.
     Repeated,
 }
 
 impl Progress {
-    /// The progress of a stream as the ledger has it, and whether that means a new epoch.
+    /// The progress of a stream as the ledger has it, and whether that means a new epoch. `epochs` are those since the
+    /// stream was created.
     pub fn open(
         facts: StreamFacts,
         tail: Option<LedgerTail>,
-        reach: Option<LedgerReach>,
+        epochs: &[LedgerEpoch],
     ) -> (Self, Option<NewEpoch>) {
         let created_ns = facts.created_ns;
-        let Some(tail) = tail else {
-            return (Self { epoch: 1, floor: 1, highest: 0, created_ns }, None);
-        };
+        let fresh =
+            |epoch| Self { epoch, floor: epoch, highest: 0, created_ns, timeline: Timeline::new(epoch) };
+        let Some(tail) = tail else { return (fresh(1), None) };
         // One epoch for each creation: a ledger that does not know this creation says that the stream was re-created.
-        let Some(reach) = reach.filter(|_| tail.created_ns == created_ns) else {
-            let epoch = tail.epoch + 1;
-            return (Self { epoch, floor: epoch, highest: 0, created_ns }, Some(NewEpoch::Recreated));
+        let Some(oldest) = epochs.first().filter(|_| tail.created_ns == created_ns) else {
+            return (fresh(tail.epoch + 1), Some(NewEpoch::Recreated));
         };
-        let known = Self { epoch: tail.epoch, floor: reach.floor, highest: reach.highest, created_ns };
+        let floor = oldest.epoch;
+        let highest = epochs.iter().map(|epoch| epoch.last).fold(0, u64::max);
+        let timeline = Timeline::of(floor, epochs);
+        let mut known = Self { epoch: tail.epoch, floor, highest, created_ns, timeline };
         if facts.last_sequence < tail.last {
-            return (Self { epoch: tail.epoch + 1, ..known }, Some(NewEpoch::Shortened));
+            known.epoch += 1;
+            // At the latest: what the server gave out since then comes as a conflict.
+            known.timeline.begin(known.epoch, facts.last_sequence.saturating_add(1));
+            return (known, Some(NewEpoch::Shortened));
         }
         (known, None)
     }
 
     /// Takes in what stands in a table beyond the ledger: rows whose insert was the last thing before a crash.
     pub fn reach(&mut self, highest: Option<Highest>) {
-        if let Some(highest) = highest {
-            self.epoch = self.epoch.max(highest.epoch);
-            self.highest = self.highest.max(highest.stream_sequence);
+        if let Some(Highest { epoch, stream_sequence }) = highest {
+            self.later(epoch, stream_sequence);
+            self.highest = self.highest.max(stream_sequence);
         }
     }
 
-    /// Takes in what other archivers of the same durable wrote into the ledger.
-    pub fn adopt(&mut self, tail: Option<LedgerTail>) {
-        let Some(tail) = tail else { return };
-        if tail.epoch < self.epoch {
-            return;
+    /// Something at `sequence` belongs to `epoch`, which may be the first that is heard of it.
+    fn later(&mut self, epoch: u32, sequence: u64) {
+        if epoch > self.epoch {
+            self.epoch = epoch;
+            self.timeline.begin(epoch, sequence);
+        } else if self.timeline.is_before(sequence, epoch) {
+            self.timeline.begin(epoch, sequence);
         }
-        if tail.created_ns != self.created_ns && tail.epoch > self.epoch {
+    }
+
+    /// Takes in what other archivers of the same durable wrote into the ledger. True when it has an epoch that is news:
+    /// where it begins, [`Progress::learn`] is to be told.
+    pub fn adopt(&mut self, tail: Option<LedgerTail>) -> bool {
+        let Some(tail) = tail.filter(|tail| tail.epoch >= self.epoch) else { return false };
+        let is_new = tail.epoch > self.epoch;
+        if tail.created_ns != self.created_ns && is_new {
             *self = Self {
                 epoch: tail.epoch,
                 floor: tail.epoch,
                 highest: tail.last,
                 created_ns: tail.created_ns,
+                timeline: Timeline::new(tail.epoch),
             };
-            return;
+            return false;
         }
-        self.epoch = tail.epoch;
+        self.later(tail.epoch, tail.last);
         self.highest = self.highest.max(tail.last);
+        is_new
+    }
+
+    /// Takes in where epochs begin.
+    pub fn learn(&mut self, epochs: &[LedgerEpoch]) {
+        for epoch in epochs {
+            self.timeline.begin(epoch.epoch, epoch.first);
+        }
     }
 
     /// Whether a delivery must be looked up before it is inserted.
@@ -125,42 +149,52 @@ impl Progress {
         sequence <= self.highest || delivered > 1
     }
 
-    /// The first delivery that contradicts the archive, by what was `found` at their sequences (in rising order), or the
-    /// delivery before it: around a roll-back one batch may hold an old and a new event of one sequence.
-    pub fn conflict(&self, deliveries: &[(u64, u64)], found: &[Stored]) -> Option<u64> {
+    /// Compares `deliveries` with what was `found` at their sequences (in rising order). When they contradict the archive a
+    /// new epoch begins: returns its first sequence.
+    pub fn reconcile(&mut self, deliveries: &[(u64, u64)], found: &[Stored]) -> Option<u64> {
         // Another archiver may have begun the next epoch in the meantime: its rows are the current ones.
-        let current = found.iter().map(|stored| stored.epoch).fold(self.epoch, u32::max);
-        let contradicts = |(sequence, event_id): &(u64, u64)| {
-            let stored = at(found, *sequence);
-            stored.iter().any(|stored| stored.epoch == current)
-                && stored.iter().all(|stored| stored.event_id != *event_id)
-        };
-        let archived = deliveries.iter().find(|delivery| contradicts(delivery));
+        for stored in found {
+            self.later(stored.epoch, stored.stream_sequence);
+        }
+        let archived = self.contradiction(deliveries, found);
+        // Around a roll-back one batch may hold an old and a new event of one sequence.
         let differ = |pair: &&[(u64, u64)]| pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1;
-        let in_batch = deliveries.windows(2).find(differ).map(|pair| &pair[1]);
-        archived.into_iter().chain(in_batch).map(|(sequence, _)| *sequence).min()
+        let in_batch = deliveries.windows(2).find(differ).map(|pair| pair[1].0);
+        let mut first = archived.into_iter().chain(in_batch).min()?;
+        if self.timeline.is_before(first, self.epoch) {
+            // The current epoch began earlier than was known: with the first of what was not looked at until now.
+            self.timeline.begin(self.epoch, first);
+            first = self.contradiction(deliveries, found)?;
+        }
+        self.epoch += 1;
+        self.timeline.begin(self.epoch, first);
+        Some(first)
     }
 
-    /// Begins the epoch that the conflict at `sequence` calls for.
-    pub fn begin_epoch(&mut self, found: &[Stored]) {
-        self.epoch = found.iter().map(|stored| stored.epoch).fold(self.epoch, u32::max) + 1;
+    /// The first delivery whose sequence has other events only under the epoch it belongs to.
+    fn contradiction(&self, deliveries: &[(u64, u64)], found: &[Stored]) -> Option<u64> {
+        let contradicts = |(sequence, event_id): &&(u64, u64)| {
+            let (stored, epoch) = (at(found, *sequence), self.timeline.epoch_of(*sequence));
+            stored.iter().any(|stored| stored.epoch == epoch)
+                && stored.iter().all(|stored| stored.event_id != *event_id)
+        };
+        deliveries.iter().find(contradicts).map(|(sequence, _)| *sequence)
     }
 
     /// What to do with each of the `deliveries`, by what was `found` at their sequences (in rising order) and what was
     /// inserted lately. New ones are noted in `recent`.
-    pub fn judge(&mut self, deliveries: &[(u64, u64)], found: &[Stored], recent: &mut Recent) -> Vec<Fate> {
-        self.epoch = found.iter().map(|stored| stored.epoch).fold(self.epoch, u32::max);
+    pub fn judge(deliveries: &[(u64, u64)], found: &[Stored], recent: &mut Recent) -> Vec<Fate> {
         let (mut before, mut seen) = (None, Vec::new());
         let fates = deliveries.iter().map(|&(sequence, event_id)| {
             if before.replace(sequence) != Some(sequence) {
                 seen.clear();
             }
             if seen.contains(&event_id) {
-                return Fate::Known { epoch: self.epoch };
+                return Fate::Known;
             }
             seen.push(event_id);
             match at(found, sequence).iter().find(|stored| stored.event_id == event_id) {
-                Some(stored) => Fate::Known { epoch: stored.epoch },
+                Some(_) => Fate::Known,
                 None if recent.is_repeated(event_id, sequence) => Fate::Repeated,
                 None => Fate::New,
             }

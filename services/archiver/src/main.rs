@@ -17,6 +17,7 @@ mod refill;
 mod run;
 mod storing;
 mod stretch;
+mod timeline;
 mod worker;
 
 fn main() -> std::process::ExitCode {

@@ -16,7 +16,7 @@ use crate::archive::Archive;
 use crate::batch::{Batch, Lane};
 use crate::epoch::{Fate, at};
 use crate::storing::store_rows;
-use crate::stretch::{Outcome, stretches};
+use crate::stretch::Outcome;
 
 /// Sequences looked at in one go: their messages are in memory together, about half a megabyte.
 const CHUNK: u64 = 1_000;
@@ -97,21 +97,25 @@ impl Archive {
         chunk: RangeInclusive<u64>,
         replayed: &mut Replayed,
     ) -> Result<(), RefillError> {
-        let epoch = self.progress().epoch;
+        let timeline = self.progress().timeline.clone();
         let all: Vec<u64> = chunk.clone().collect();
         let mut there: Vec<u64> = Vec::new();
         for table in Table::ALL {
             let found = self.look_up(*table, &all).await;
             // A row of an earlier epoch at this sequence may be of another event.
-            there.extend(
-                found.iter().filter(|stored| stored.epoch == epoch).map(|stored| stored.stream_sequence),
-            );
+            let found = found.iter().filter(|stored| {
+                chunk.contains(&stored.stream_sequence)
+                    && stored.epoch == timeline.epoch_of(stored.stream_sequence)
+            });
+            there.extend(found.map(|stored| stored.stream_sequence));
         }
         there.sort_unstable();
         there.dedup();
         let lacking: Vec<u64> =
             all.into_iter().filter(|sequence| there.binary_search(sequence).is_err()).collect();
         replayed.there += u64::try_from(there.len()).unwrap_or(u64::MAX);
+        // The ledger may lack what a table has: a crash came between the two.
+        self.note(there.into_iter().map(|sequence| Outcome { sequence, set_aside: false }).collect()).await;
 
         let stream = Arc::clone(self.stream());
         let reads = lacking.clone().into_iter().map(|sequence| {
@@ -131,7 +135,7 @@ impl Archive {
         if messages.is_empty() {
             return Ok(());
         }
-        let mut refilled = self.refill(&messages, epoch).await;
+        let mut refilled = self.refill(&messages, None).await;
         replayed.there += refilled.known;
         replayed.inserted += refilled.inserted;
         replayed.set_aside += u64::try_from(refilled.refused.len()).unwrap_or(u64::MAX);
@@ -147,7 +151,7 @@ impl Archive {
             .collect();
         self.keep_letters(&letters).await?;
         let new = letters.iter().map(|(message, _)| message.stream_sequence);
-        refilled.outcomes.extend(new.map(|sequence| Outcome { sequence, epoch, set_aside: true }));
+        refilled.outcomes.extend(new.map(|sequence| Outcome { sequence, set_aside: true }));
         self.note(refilled.outcomes).await;
         self.advance(messages.last().map_or(0, |message| message.stream_sequence));
         Ok(())
@@ -155,19 +159,18 @@ impl Archive {
 
     /// Archives a message that was set aside, under the epoch that its stream had then.
     pub async fn redrive(&mut self, message: &StreamMessage, epoch: Option<u32>) -> Redriven {
-        let epoch = epoch.unwrap_or(self.progress().epoch);
+        // The ledger has its sequence since it was set aside, and what stands there now may be another message.
         let mut refilled = self.refill(std::slice::from_ref(message), epoch).await;
-        let refused = refilled.refused.pop();
-        self.note(refilled.outcomes).await;
-        match refused {
+        match refilled.refused.pop() {
             Some((_, reason)) => Redriven::Refused(reason),
             None if refilled.inserted == 0 => Redriven::Known,
             None => Redriven::Archived,
         }
     }
 
-    /// Inserts what no table has of `messages`, which are in rising order of their sequences.
-    async fn refill(&mut self, messages: &[StreamMessage], epoch: u32) -> Refilled {
+    /// Inserts what no table has of `messages`, which are in rising order of their sequences; under `epoch` if it is
+    /// given, else each under that of its sequence.
+    async fn refill(&mut self, messages: &[StreamMessage], epoch: Option<u32>) -> Refilled {
         let Batch { mut trades, mut books, mut statuses, unreadable } = Batch::read(self.stream(), messages);
         let mut refilled = Refilled::default();
         let reasons = unreadable.into_iter().map(|(index, error)| (index, error.to_string()));
@@ -178,7 +181,7 @@ impl Archive {
         refilled
     }
 
-    async fn refill_lane<R>(&mut self, lane: &mut Lane<R>, epoch: u32, refilled: &mut Refilled)
+    async fn refill_lane<R>(&mut self, lane: &mut Lane<R>, epoch: Option<u32>, refilled: &mut Refilled)
     where
         R: TableRow + Clone + Sync,
         Store: Insert<R>,
@@ -193,7 +196,7 @@ impl Archive {
             .map(|(sequence, event_id)| {
                 let here = at(&found.here, *sequence).iter().find(|stored| stored.event_id == *event_id);
                 match here {
-                    Some(stored) => Fate::Known { epoch: stored.epoch },
+                    Some(_) => Fate::Known,
                     None if found.elsewhere.iter().any(|stored| stored.event_id == *event_id) => {
                         Fate::Repeated
                     }
@@ -201,22 +204,18 @@ impl Archive {
                 }
             })
             .collect();
-        for (fate, (sequence, _)) in fates.iter().zip(&names) {
-            let epoch = match fate {
-                Fate::New => continue,
-                Fate::Known { epoch } => *epoch,
-                Fate::Repeated => epoch,
-            };
+        for (_, (sequence, _)) in fates.iter().zip(&names).filter(|(fate, _)| **fate != Fate::New) {
             refilled.known += 1;
-            refilled.outcomes.push(Outcome { sequence: *sequence, epoch, set_aside: false });
+            refilled.outcomes.push(Outcome { sequence: *sequence, set_aside: false });
         }
-        lane.keep_new(&fates, epoch);
+        let timeline = &self.progress().timeline;
+        lane.keep_new(&fates, |sequence| epoch.unwrap_or_else(|| timeline.epoch_of(sequence)));
         let refused = self.store_verified(&lane.rows).await;
         for (index, row) in lane.rows.iter().enumerate() {
             if !refused.iter().any(|(refused, _)| *refused == index) {
                 refilled.inserted += 1;
                 let sequence = row.stream_sequence();
-                refilled.outcomes.push(Outcome { sequence, epoch, set_aside: false });
+                refilled.outcomes.push(Outcome { sequence, set_aside: false });
             }
         }
         let reasons = refused.into_iter();
@@ -245,7 +244,6 @@ impl Archive {
 
     async fn note(&mut self, mut outcomes: Vec<Outcome>) {
         outcomes.sort_by_key(|outcome| outcome.sequence);
-        let stretches = stretches(self.stream(), self.progress().created_ns, &outcomes);
-        self.write_ledger(&stretches).await;
+        self.write_ledger(&outcomes).await;
     }
 }

@@ -1,15 +1,22 @@
-//! A whole sise on free ports in a folder of its own: the real servers, the simulated broker, the services.
+//! A whole sise on ports that its servers take themselves in a folder of its own: the real servers, the simulated broker, the services.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use listening::listening;
+
+mod listening;
 
 /// How long anything may take before a test fails.
 pub const LIMIT: Duration = Duration::from_secs(60);
 /// What a killed archiver held comes again only when its `ack_wait` of 60 s is over.
 const CATCH_UP_LIMIT: Duration = Duration::from_secs(150);
+
+/// A server takes a port itself.
+const ANY: &str = "127.0.0.1:0";
 
 const USERS: [&str; 8] =
     ["KIS_SERVICE", "US_SERVICE", "KIWOOM_SERVICE", "ARCHIVER", "GAP_FINDER", "GATEWAY", "SISE", "OBSERVER"];
@@ -26,10 +33,6 @@ pub fn program(name: &str) -> PathBuf {
     let path = Path::new(&folder).join(name);
     assert!(path.is_file(), "{} is not built", path.display());
     path
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address").port()
 }
 
 /// Waits for a condition, looking every 20 ms.
@@ -50,10 +53,10 @@ pub struct Stack {
     pub folder: tempfile::TempDir,
     environment: BTreeMap<String, String>,
     parts: BTreeMap<&'static str, Child>,
-    nats_port: u16,
-    monitor_port: u16,
-    clickhouse_port: u16,
-    rest_port: u16,
+    /// Once they run.
+    nats: Option<SocketAddr>,
+    clickhouse: Option<SocketAddr>,
+    rest: Option<SocketAddr>,
     pub http: reqwest::Client,
     tls: bool,
 }
@@ -62,24 +65,18 @@ impl Stack {
     /// Prepares everything and starts nothing. `rate` is in events a second.
     pub fn new(rate: u32, tls: bool) -> Self {
         let folder = tempfile::tempdir().expect("folder");
-        let (nats_port, monitor_port, clickhouse_port) = (free_port(), free_port(), free_port());
-        let (rest_port, websocket_port) = (free_port(), free_port());
-        let (kiwoom_rest_port, kiwoom_websocket_port) = (free_port(), free_port());
         let path = |name: &str| folder.path().join(name).display().to_string();
-        let (http, ws) = if tls { ("https", "wss") } else { ("http", "ws") };
         let mut environment = BTreeMap::new();
         let mut set = |name: &str, value: String| environment.insert(format!("SISE__{name}"), value);
         for user in USERS {
             set(&format!("NATS__PASSWORDS__{user}"), format!("p-{user}"));
         }
-        set("NATS__URL", format!("nats://127.0.0.1:{nats_port}"));
-        set("CLICKHOUSE__URL", format!("http://127.0.0.1:{clickhouse_port}"));
         set("CLICKHOUSE__DATABASE", "sise_test".to_owned());
         set("CLICKHOUSE_EMBEDDED__PATH", path("clickhouse"));
-        set("CLICKHOUSE_EMBEDDED__LISTEN", format!("127.0.0.1:{clickhouse_port}"));
+        set("CLICKHOUSE_EMBEDDED__LISTEN", ANY.to_owned());
         set("JOURNAL__FOLDER", path("journal"));
-        set("SIMULATOR__REST_ADDRESS", format!("127.0.0.1:{rest_port}"));
-        set("SIMULATOR__WEBSOCKET_ADDRESS", format!("127.0.0.1:{websocket_port}"));
+        set("SIMULATOR__REST_ADDRESS", ANY.to_owned());
+        set("SIMULATOR__WEBSOCKET_ADDRESS", ANY.to_owned());
         set("SIMULATOR__TAPE", path("tape.jsonl"));
         set("SIMULATOR__RATE", rate.to_string());
         set("SIMULATOR__TLS", tls.to_string());
@@ -92,19 +89,15 @@ impl Stack {
             }
             set(&format!("KIS__KEYS__{market}__MARKET"), market.to_lowercase());
         }
-        set("KIS__REST_URL", format!("{http}://127.0.0.1:{rest_port}"));
-        set("KIS__WS_URL", format!("{ws}://127.0.0.1:{websocket_port}/tryitout"));
         set("KIS__TOKEN_FOLDER", path(""));
         set("KIS__DATA_EXPECTED", "always".to_owned());
         set("KIS__RECONNECT_FIRST_MS", "100".to_owned());
-        set("SIMULATOR__KIWOOM_REST_ADDRESS", format!("127.0.0.1:{kiwoom_rest_port}"));
-        set("SIMULATOR__KIWOOM_WEBSOCKET_ADDRESS", format!("127.0.0.1:{kiwoom_websocket_port}"));
+        set("SIMULATOR__KIWOOM_REST_ADDRESS", ANY.to_owned());
+        set("SIMULATOR__KIWOOM_WEBSOCKET_ADDRESS", ANY.to_owned());
         for part in ["KEY", "SECRET"] {
             set(&format!("SIMULATOR__KIWOOM_KEYS__MAIN__APP_{part}"), format!("simulated-kiwoom-{part}"));
             set(&format!("KIWOOM__KEYS__MAIN__APP_{part}"), format!("simulated-kiwoom-{part}"));
         }
-        set("KIWOOM__REST_URL", format!("{http}://127.0.0.1:{kiwoom_rest_port}"));
-        set("KIWOOM__WS_URL", format!("{ws}://127.0.0.1:{kiwoom_websocket_port}/api/dostk/websocket"));
         set("KIWOOM__TOKEN_FOLDER", path(""));
         set("KIWOOM__DATA_EXPECTED", "always".to_owned());
         set("KIWOOM__RECONNECT_FIRST_MS", "100".to_owned());
@@ -117,7 +110,7 @@ impl Stack {
         process::tls::install();
         let http = reqwest::Client::builder().danger_accept_invalid_certs(tls).build().expect("http client");
         let parts = BTreeMap::new();
-        Self { folder, environment, parts, nats_port, monitor_port, clickhouse_port, rest_port, http, tls }
+        Self { folder, environment, parts, nats: None, clickhouse: None, rest: None, http, tls }
     }
 
     /// Sets one more variable for the parts started from now on.
@@ -153,11 +146,24 @@ impl Stack {
         self.spawn(name, command);
     }
 
+    /// Starts a server of ours whose log is read by [`Stack::address`].
+    fn start_telling(&mut self, name: &'static str) {
+        let mut command = self.command(name);
+        command.env("SISE__LOG__JSON", "true");
+        self.spawn(name, command);
+    }
+
+    /// Waits for the address that a running part tells behind `mark`.
+    async fn address(&mut self, name: &str, mark: &str) -> SocketAddr {
+        let log = self.log(name);
+        listening(self.parts.get_mut(name).expect("a running part"), &log, mark).await
+    }
+
     /// A client of the bus as user `sise`, who may look at everything.
     pub async fn bus(&self) -> bus::Client {
         let passwords = [("sise".to_owned(), "p-SISE".to_owned())];
         let settings = bus::connect::NatsSettings {
-            url: format!("nats://127.0.0.1:{}", self.nats_port),
+            url: format!("nats://{}", self.nats.expect("servers run")),
             passwords: passwords.into_iter().map(|(user, word)| (user, bus::Password::new(word))).collect(),
             ..bus::connect::NatsSettings::default()
         };
@@ -182,12 +188,17 @@ impl Stack {
             "-a",
             "127.0.0.1",
         ]);
-        command.args(["-p", &self.nats_port.to_string(), "-m", &self.monitor_port.to_string()]);
+        command.args(["-p", "-1", "-m", "-1"]);
         self.spawn("nats", command);
-        self.start("clickhouse-embedded");
-        let (monitor, clickhouse) = (self.monitor_port, self.clickhouse_port);
-        self.answers(&format!("http://127.0.0.1:{monitor}/healthz")).await;
-        self.answers(&format!("http://127.0.0.1:{clickhouse}/ping")).await;
+        self.start_telling("clickhouse-embedded");
+        let nats = self.address("nats", "Listening for client connections on ").await;
+        let monitor = self.address("nats", "Starting http monitor on ").await;
+        let clickhouse = self.address("clickhouse-embedded", r#""message":"serving","address":""#).await;
+        self.answers(&format!("http://{monitor}/healthz")).await;
+        self.answers(&format!("http://{clickhouse}/ping")).await;
+        self.set("SISE__NATS__URL", &format!("nats://{nats}"));
+        self.set("SISE__CLICKHOUSE__URL", &format!("http://{clickhouse}"));
+        (self.nats, self.clickhouse) = (Some(nats), Some(clickhouse));
         for arguments in [&["streams", "apply"][..], &["migrate"][..]] {
             let output = self.command("sise").args(arguments).output().expect("sise");
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -196,14 +207,28 @@ impl Stack {
 
     /// Starts the simulated broker and waits until it answers.
     pub async fn start_simulator(&mut self) {
-        self.start("simulator");
+        self.start_telling("simulator");
+        let rest = self.address("simulator", r#""rest":""#).await;
+        let websocket = self.address("simulator", r#""websocket":""#).await;
+        let kiwoom_rest = self.address("simulator", r#""kiwoom":"Some(("#).await;
+        let kiwoom_websocket = self.address("simulator", &format!("Some(({kiwoom_rest}, ")).await;
+        let (http, ws) = if self.tls { ("https", "wss") } else { ("http", "ws") };
+        for (variable, url) in [
+            ("SISE__KIS__REST_URL", format!("{http}://{rest}")),
+            ("SISE__KIS__WS_URL", format!("{ws}://{websocket}/tryitout")),
+            ("SISE__KIWOOM__REST_URL", format!("{http}://{kiwoom_rest}")),
+            ("SISE__KIWOOM__WS_URL", format!("{ws}://{kiwoom_websocket}/api/dostk/websocket")),
+        ] {
+            self.set(variable, &url);
+        }
+        self.rest = Some(rest);
         let url = self.simulator("status");
         self.answers(&url).await;
     }
 
     fn simulator(&self, what: &str) -> String {
         let scheme = if self.tls { "https" } else { "http" };
-        format!("{scheme}://127.0.0.1:{}/control/{what}", self.rest_port)
+        format!("{scheme}://{}/control/{what}", self.rest.expect("the simulator runs"))
     }
 
     async fn answers(&self, url: &str) {
@@ -238,7 +263,7 @@ impl Stack {
 
     /// One number from ClickHouse.
     pub async fn number(&self, sql: &str) -> u64 {
-        let url = format!("http://127.0.0.1:{}/?database=sise_test", self.clickhouse_port);
+        let url = format!("http://{}/?database=sise_test", self.clickhouse.expect("servers run"));
         let answer = self.http.post(url).body(sql.to_owned()).send().await.expect("clickhouse");
         let text = answer.text().await.expect("answer");
         text.trim().parse().unwrap_or_else(|_| panic!("{sql}: {text}"))
@@ -264,7 +289,7 @@ impl Stack {
             .args(["scripts/lib/compare.py", "--name", "test"])
             .args(arguments)
             .args(["--database", "sise_test", "--url"])
-            .arg(format!("http://127.0.0.1:{}", self.clickhouse_port))
+            .arg(format!("http://{}", self.clickhouse.expect("servers run")))
             .arg("--tape")
             .arg(self.folder.path().join("tape.jsonl"))
             .output()

@@ -9,6 +9,7 @@ mod field;
 mod forgot;
 mod migrations;
 mod orders;
+mod recovered;
 mod road;
 mod speed;
 mod statuses;

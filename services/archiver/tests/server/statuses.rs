@@ -22,6 +22,7 @@ async fn statuses_of_every_kind_are_rows_and_gaps_are_told_once() {
         from_ns,
         until_ns: None,
         detail: "reset".to_owned(),
+        volume: None,
     };
     let closed = Gap { until_ns: Some(from_ns + 1_000_000_000), ..gap.clone() };
     house

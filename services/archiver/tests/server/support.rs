@@ -1,6 +1,5 @@
 //! Real servers of one test, the archiver between them, and events to archive.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -12,6 +11,11 @@ use market::{
 };
 use store::{ClickhouseSettings, Store};
 use tokio::time::Instant;
+
+use listening::listening;
+
+#[path = "../../../../tests/it/support/listening.rs"]
+mod listening;
 
 /// How long anything may take before a test fails.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -105,9 +109,13 @@ impl House {
     /// Both servers, nothing in them.
     pub async fn without_tables() -> Self {
         let folder = tempfile::tempdir().expect("folder");
-        let (nats_port, clickhouse_port) = (free_port(), free_port());
-        let nats = start_nats(folder.path(), nats_port);
-        let clickhouse = start_clickhouse(folder.path(), clickhouse_port);
+        let mut nats = start_nats(folder.path(), None);
+        let mut clickhouse = start_clickhouse(folder.path(), None);
+        let log = |name: &str| folder.path().join(name);
+        let mark = "Listening for client connections on ";
+        let nats_port = listening(&mut nats.child, &log("nats.log"), mark).await.port();
+        let mark = r#""message":"serving","address":""#;
+        let clickhouse_port = listening(&mut clickhouse.child, &log("clickhouse.log"), mark).await.port();
         let settings = ClickhouseSettings {
             url: format!("http://127.0.0.1:{clickhouse_port}"),
             ..ClickhouseSettings::default()
@@ -179,7 +187,7 @@ impl House {
     }
 
     pub async fn start_clickhouse_again(&mut self) {
-        self.clickhouse = start_clickhouse(self.folder(), self.clickhouse_port);
+        self.clickhouse = start_clickhouse(self.folder(), Some(self.clickhouse_port));
         self.clickhouse_ready().await;
         self.stop_merges().await;
     }
@@ -192,7 +200,7 @@ impl House {
     }
 
     pub fn start_nats_again(&mut self) {
-        self.nats = start_nats(self.folder(), self.nats_port);
+        self.nats = start_nats(self.folder(), Some(self.nats_port));
     }
 
     async fn clickhouse_ready(&self) {
@@ -261,10 +269,6 @@ impl House {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("port").port()
-}
-
 fn variable(name: &str, what: &str) -> PathBuf {
     let path = std::env::var_os(name).map(PathBuf::from);
     path.unwrap_or_else(|| panic!("{name} is not set: the path of {what} (scripts/lib installs it)"))
@@ -278,19 +282,24 @@ pub fn program(name: &str) -> PathBuf {
     program
 }
 
-fn start_nats(folder: &Path, port: u16) -> Process {
+/// Without a port the server takes a free one.
+fn start_nats(folder: &Path, port: Option<u16>) -> Process {
+    let port = port.map_or(-1, i32::from);
     let mut command = Command::new(variable("SISE_NATS_SERVER", "a nats-server"));
     command.args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"]).arg(folder.join("nats"));
     Process::spawn("nats-server", &mut command, &folder.join("nats.log"))
 }
 
-fn start_clickhouse(folder: &Path, port: u16) -> Process {
+/// Without a port the engine takes a free one.
+fn start_clickhouse(folder: &Path, port: Option<u16>) -> Process {
+    let port = port.unwrap_or(0);
     let library = variable("SISE__CLICKHOUSE_EMBEDDED__LIBRARY", "libchdb.so");
     let program = program("clickhouse-embedded");
     let config = folder.join("empty.toml");
     std::fs::write(&config, "").expect("settings");
     let mut command = Command::new(program);
     command.arg("--config").arg(config).env_clear();
+    command.env("SISE__LOG__JSON", "true");
     command.env("SISE__CLICKHOUSE_EMBEDDED__LIBRARY", library);
     command.env("SISE__CLICKHOUSE_EMBEDDED__PATH", folder.join("clickhouse"));
     command.env("SISE__CLICKHOUSE_EMBEDDED__LISTEN", format!("127.0.0.1:{port}"));

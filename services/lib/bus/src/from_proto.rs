@@ -4,8 +4,8 @@
 //! that is refused is set aside with its reason and can be read again by a newer version.
 
 use market::{
-    At, Body, Change, Codes, Event, Gap, Level, Levels, Market, OrderBook, Price, Quantity, Stamp, Status,
-    Symbol, Tape, Trade, TradeDate, Value,
+    At, Body, Change, Codes, DayTotal, Event, Gap, Level, Levels, Market, MissingVolume, OrderBook, Price,
+    Quantity, Recovery, Stamp, Status, Symbol, Tape, Trade, TradeDate, Value,
 };
 use prost::Message as _;
 
@@ -44,14 +44,18 @@ fn from_proto(message: proto::Event) -> Result<Event, DecodeError> {
 }
 
 fn at(message: &proto::Event, market: Market) -> Result<At, DecodeError> {
-    let days = message.trade_date.ok_or(DecodeError::Missing { field: "trade_date" })?;
-    let trade_date = i32::try_from(days).ok().and_then(TradeDate::from_days_since_epoch);
     Ok(At {
         tape: tape(message.tape, market)?,
         symbol: Symbol::parse(&message.symbol)?,
-        trade_date: trade_date.ok_or(DecodeError::TradeDate { days })?,
+        trade_date: trade_date(message)?,
         exchange_ns: message.exchange_ns,
     })
+}
+
+fn trade_date(message: &proto::Event) -> Result<TradeDate, DecodeError> {
+    let days = message.trade_date.ok_or(DecodeError::Missing { field: "trade_date" })?;
+    let trade_date = i32::try_from(days).ok().and_then(TradeDate::from_days_since_epoch);
+    trade_date.ok_or(DecodeError::TradeDate { days })
 }
 
 fn trade(at: At, body: &proto::Trade) -> Result<Trade, DecodeError> {
@@ -126,7 +130,46 @@ fn status(message: &proto::Event, body: &proto::Status, market: Market) -> Resul
             change: change(body)?,
             uncovered: body.uncovered.iter().map(|text| Symbol::parse(text)).collect::<Result<_, _>>()?,
         },
+        What::Recovery(body) => Status::Recovery(recovery(message, body, market)?),
+        What::DayTotal(body) => Status::DayTotal(day_total(message, body, market)?),
     })
+}
+
+fn recovery(message: &proto::Event, body: &proto::Recovery, market: Market) -> Result<Recovery, DecodeError> {
+    Ok(Recovery {
+        instrument: instrument(message, market)?,
+        trade_date: trade_date(message)?,
+        after: quantity("after", body.after)?,
+        until: quantity("until", body.until)?,
+        method: words::method_from_proto(body.method)?,
+        asked: body.asked,
+        returned: body.returned,
+        added: body.added,
+        added_volume: quantity("added_volume", body.added_volume)?,
+        residue: body.residue,
+        proof: words::proof_from_proto(body.proof)?,
+        started_ns: body.started_ns,
+        detail: body.detail.clone(),
+    })
+}
+
+fn day_total(
+    message: &proto::Event,
+    body: &proto::DayTotal,
+    market: Market,
+) -> Result<DayTotal, DecodeError> {
+    Ok(DayTotal {
+        instrument: instrument(message, market)?,
+        trade_date: trade_date(message)?,
+        volume: quantity("volume", body.volume)?,
+        method: words::method_from_proto(body.method)?,
+        is_final: body.is_final,
+        off_hours: quantity("off_hours", body.off_hours)?,
+    })
+}
+
+fn instrument(message: &proto::Event, market: Market) -> Result<(Tape, Symbol), DecodeError> {
+    Ok((tape(message.tape, market)?, Symbol::parse(&message.symbol)?))
 }
 
 fn change(body: &proto::Ownership) -> Result<Change, DecodeError> {
@@ -142,11 +185,9 @@ fn change(body: &proto::Ownership) -> Result<Change, DecodeError> {
 }
 
 fn gap(message: &proto::Event, body: &proto::Gap, market: Market) -> Result<Gap, DecodeError> {
-    let instrument = if message.symbol.is_empty() && message.tape == 0 {
-        None
-    } else {
-        Some((tape(message.tape, market)?, Symbol::parse(&message.symbol)?))
-    };
+    let nothing = message.symbol.is_empty() && message.tape == 0 && body.volume.is_none();
+    let instrument = if nothing { None } else { Some(instrument(message, market)?) };
+    let volume = body.volume.as_ref().map(|missing| missing_volume(message, missing)).transpose()?;
     Ok(Gap {
         reason: words::gap_reason_from_proto(body.reason)?,
         connection: body.connection.clone(),
@@ -154,6 +195,16 @@ fn gap(message: &proto::Event, body: &proto::Gap, market: Market) -> Result<Gap,
         from_ns: body.from_ns,
         until_ns: body.until_ns,
         detail: body.detail.clone(),
+        volume,
+    })
+}
+
+fn missing_volume(message: &proto::Event, body: &proto::MissingVolume) -> Result<MissingVolume, DecodeError> {
+    Ok(MissingVolume {
+        trade_date: trade_date(message)?,
+        after: quantity("after", body.after)?,
+        until: quantity("until", body.until)?,
+        residue: body.residue.map(|shares| quantity("residue", shares)).transpose()?,
     })
 }
 

@@ -30,6 +30,7 @@ pub use self::memory::{Rewind, RolledBack};
 pub use self::outgoing::{MAX_MESSAGE, Outgoing, PublishError};
 use self::session::{Reply, Session, Stored};
 pub use self::trouble::Trouble;
+use self::trouble::{Standstill, Telling};
 use self::verify::{Lost, verify};
 use self::window::Window;
 use crate::connect::{ConnectError, NatsSettings, backoff};
@@ -62,8 +63,8 @@ pub struct Publisher<T> {
     failures: usize,
     /// Nothing is sent until then.
     paused: Option<Instant>,
-    /// What stands in the way, and the front of the window when it came.
-    trouble: Option<(Trouble, u64)>,
+    /// What stands in the way.
+    standing: Option<Standstill>,
     metrics: Metrics,
 }
 
@@ -92,7 +93,7 @@ impl<T: Copy + Ord + Send + Sync + 'static> Publisher<T> {
             round: 0,
             failures: 0,
             paused: None,
-            trouble: None,
+            standing: None,
             metrics: Metrics {
                 published: metrics::counter!("bus_published_total"),
                 acknowledged: metrics::counter!("bus_acknowledged_total"),
@@ -177,7 +178,7 @@ impl<T: Copy + Ord + Send + Sync + 'static> Publisher<T> {
     /// What stands in the way, if anything.
     #[must_use]
     pub fn trouble(&self) -> Option<&Trouble> {
-        self.trouble.as_ref().map(|(trouble, _)| trouble)
+        self.standing.as_ref().map(|standing| &standing.trouble)
     }
 
     /// Works until more is acknowledged than before, or the server turns out to have forgotten; with nothing in flight it
@@ -262,7 +263,7 @@ impl<T: Copy + Ord + Send + Sync + 'static> Publisher<T> {
                 if self.window.messages() == 0 {
                     self.failures = self.failures.min(1);
                     self.recovered();
-                } else if let Some((Trouble::Disconnected { .. } | Trouble::Credentials, _)) = self.trouble {
+                } else if let Some(Trouble::Disconnected { .. } | Trouble::Credentials) = self.trouble() {
                     self.recovered();
                 }
             }
@@ -330,7 +331,9 @@ impl<T: Copy + Ord + Send + Sync + 'static> Publisher<T> {
         self.metrics.ack_seconds.record(sent.elapsed());
         self.metrics.acknowledged.increment(1);
         self.metrics.duplicates.increment(u64::from(duplicate));
-        if self.failures > 0 && self.trouble.as_ref().is_none_or(|(_, front)| self.window.front() > *front) {
+        if self.failures > 0
+            && self.standing.as_ref().is_none_or(|standing| self.window.front() > standing.front)
+        {
             self.failures = 0;
             self.recovered();
         }
@@ -344,15 +347,19 @@ impl<T: Copy + Ord + Send + Sync + 'static> Publisher<T> {
         self.failures += 1;
         self.paused = Some(Instant::now() + backoff(self.failures));
         metrics::counter!("bus_publish_trouble_total", "reason" => trouble.reason()).increment(1);
-        if self.trouble.as_ref().is_none_or(|(known, _)| *known != trouble) {
-            let (service, reason, in_flight) = (&self.service, trouble.reason(), self.window.messages());
-            if trouble.needs_a_person() {
-                tracing::error!(service, reason, in_flight, error = %trouble, "publishing stands still");
-            } else {
-                tracing::warn!(service, reason, in_flight, error = %trouble, "publishing stands still");
+        let (service, reason, in_flight) = (&self.service, trouble.reason(), self.window.messages());
+        let (standing, telling) =
+            Standstill::met(self.standing.take(), trouble, self.window.front(), Instant::now());
+        match telling {
+            Some(Telling::Error) => {
+                tracing::error!(service, reason, in_flight, error = %standing.trouble, "publishing stands still");
             }
+            Some(Telling::Warning) => {
+                tracing::warn!(service, reason, in_flight, error = %standing.trouble, "publishing stands still");
+            }
+            None => {}
         }
-        self.trouble = Some((trouble, self.window.front()));
+        self.standing = Some(standing);
     }
 
     /// After a pause or on a new connection: everything unacknowledged goes again, in order, as a new round.
@@ -367,7 +374,7 @@ impl<T: Copy + Ord + Send + Sync + 'static> Publisher<T> {
     }
 
     fn recovered(&mut self) {
-        if self.trouble.take().is_some() {
+        if self.standing.take().is_some() {
             tracing::info!(service = self.service, in_flight = self.window.messages(), "publishing goes on");
         }
     }

@@ -1,9 +1,9 @@
 //! One event of each kind, for the tests of this crate.
 
 use market::{
-    AggressorSide, At, Body, Change, ChangedBy, Codes, Event, Gap, GapReason, Group, Level, Levels, Market,
-    OrderBook, Origin, Price, Quantity, Session, Source, Stamp, Status, Symbol, Tape, Trade, TradeDate,
-    Value,
+    AggressorSide, At, Body, Change, ChangedBy, Codes, DayTotal, Event, Gap, GapReason, Group, Level, Levels,
+    Market, Method, MissingVolume, OrderBook, Origin, Price, Proof, Quantity, Recovery, Session, Source,
+    Stamp, Status, Symbol, Tape, Trade, TradeDate, Value,
 };
 
 pub(crate) fn symbol(text: &str) -> Symbol {
@@ -82,6 +82,7 @@ pub(crate) fn statuses() -> Vec<Event> {
         from_ns: 1_795_478_000_000_000_000,
         until_ns,
         detail: "record 2: not a number".into(),
+        volume: None,
     };
     [
         Status::LinkUp { connection: "main".into(), registered: 40, refused: 1 },
@@ -110,6 +111,56 @@ pub(crate) fn statuses() -> Vec<Event> {
             uncovered: vec![symbol("0155E0")],
         },
     ]
+    .into_iter()
+    .chain(of_volume())
     .map(|status| Event { stamp: stamp(Market::Kr), body: Body::Status(status) })
-    .into()
+    .collect()
+}
+
+/// What is said of missing volume, in the order of the vocabulary.
+fn of_volume() -> [Status; 4] {
+    let trade_date = TradeDate::parse("20261124").expect("date");
+    let shares = Quantity::from_units;
+    let instrument = (Tape::Krx, symbol("005930"));
+    let missing = |residue| Gap {
+        reason: GapReason::ChainBreak,
+        connection: None,
+        instrument: Some(instrument),
+        from_ns: 1_795_478_000_000_000_000,
+        until_ns: Some(1_795_478_431_000_000_000),
+        detail: "no print covers these shares".into(),
+        volume: Some(MissingVolume {
+            trade_date,
+            after: shares(10_247_065),
+            until: shares(10_247_312),
+            residue,
+        }),
+    };
+    [
+        Status::GapOpened(missing(None)),
+        Status::GapClosed(missing(Some(shares(0)))),
+        Status::Recovery(Recovery {
+            instrument,
+            trade_date,
+            after: shares(10_247_065),
+            until: shares(10_247_312),
+            method: Method::Ka10084,
+            asked: 3,
+            returned: 300,
+            added: 12,
+            added_volume: shares(250),
+            residue: -3,
+            proof: Proof::Unproven,
+            started_ns: 1_795_500_000_000_000_000,
+            detail: "3 shares too many".into(),
+        }),
+        Status::DayTotal(DayTotal {
+            instrument,
+            trade_date,
+            volume: shares(18_113_904),
+            method: Method::Fhpst01060000,
+            is_final: true,
+            off_hours: shares(40),
+        }),
+    ]
 }

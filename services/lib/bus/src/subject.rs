@@ -107,8 +107,20 @@ mod tests {
         let subjects: Vec<_> = samples::statuses().iter().map(subject).collect();
         assert_eq!(
             subjects,
-            ["link_up", "link_down", "refused", "silent", "gap_opened", "gap_closed", "ownership"]
-                .map(|what| format!("status.kr.kis.{what}"))
+            [
+                "link_up",
+                "link_down",
+                "refused",
+                "silent",
+                "gap_opened",
+                "gap_closed",
+                "ownership",
+                "gap_opened",
+                "gap_closed",
+                "recovery",
+                "day_total",
+            ]
+            .map(|what| format!("status.kr.kis.{what}"))
         );
     }
 

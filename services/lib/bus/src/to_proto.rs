@@ -1,7 +1,10 @@
 //! Event to payload. Cannot fail: what an [`Event`] holds, the payload holds.
 
 use bytes::Bytes;
-use market::{At, Body, Change, Event, Gap, Level, OrderBook, Price, Quantity, Status, Symbol, Trade};
+use market::{
+    At, Body, Change, DayTotal, Event, Gap, Level, OrderBook, Price, Quantity, Recovery, Status, Symbol,
+    Trade, TradeDate,
+};
 use prost::Message as _;
 
 use crate::generated as proto;
@@ -35,12 +38,11 @@ pub(crate) fn to_proto(event: &Event) -> proto::Event {
             proto::event::Body::OrderBook(order_book(event))
         }
         Body::Status(event) => {
-            if let Status::GapOpened(Gap { instrument: Some((of, symbol)), .. })
-            | Status::GapClosed(Gap { instrument: Some((of, symbol)), .. }) = event
-            {
-                message.tape = words::tape_to_proto(*of);
+            if let Some((tape, symbol)) = event.instrument() {
+                message.tape = words::tape_to_proto(tape);
                 message.symbol = symbol.to_string();
             }
+            message.trade_date = event.trade_date().map(days);
             proto::event::Body::Status(proto::Status { what: Some(status(event)) })
         }
     });
@@ -50,8 +52,12 @@ pub(crate) fn to_proto(event: &Event) -> proto::Event {
 fn set_at(message: &mut proto::Event, at: &At) {
     message.tape = words::tape_to_proto(at.tape);
     message.symbol = at.symbol.to_string();
-    message.trade_date = Some(at.trade_date.days_since_epoch().unsigned_abs());
+    message.trade_date = Some(days(at.trade_date));
     message.exchange_ns = at.exchange_ns;
+}
+
+fn days(trade_date: TradeDate) -> u32 {
+    trade_date.days_since_epoch().unsigned_abs()
 }
 
 fn trade(trade: &Trade) -> proto::Trade {
@@ -110,6 +116,33 @@ fn status(status: &Status) -> proto::status::What {
         Status::GapOpened(event) => What::GapOpened(gap(event)),
         Status::GapClosed(event) => What::GapClosed(gap(event)),
         Status::Ownership { change, uncovered } => What::Ownership(ownership(change, uncovered)),
+        Status::Recovery(event) => What::Recovery(recovery(event)),
+        Status::DayTotal(event) => What::DayTotal(day_total(event)),
+    }
+}
+
+fn recovery(recovery: &Recovery) -> proto::Recovery {
+    proto::Recovery {
+        after: recovery.after.units(),
+        until: recovery.until.units(),
+        method: words::method_to_proto(recovery.method),
+        asked: recovery.asked,
+        returned: recovery.returned,
+        added: recovery.added,
+        added_volume: recovery.added_volume.units(),
+        residue: recovery.residue,
+        proof: words::proof_to_proto(recovery.proof),
+        started_ns: recovery.started_ns,
+        detail: recovery.detail.clone(),
+    }
+}
+
+fn day_total(total: &DayTotal) -> proto::DayTotal {
+    proto::DayTotal {
+        volume: total.volume.units(),
+        method: words::method_to_proto(total.method),
+        is_final: total.is_final,
+        off_hours: total.off_hours.units(),
     }
 }
 
@@ -133,5 +166,10 @@ fn gap(gap: &Gap) -> proto::Gap {
         until_ns: gap.until_ns,
         detail: gap.detail.clone(),
         connection: gap.connection.clone(),
+        volume: gap.volume.map(|missing| proto::MissingVolume {
+            after: missing.after.units(),
+            until: missing.until.units(),
+            residue: missing.residue.map(Quantity::units),
+        }),
     }
 }

@@ -39,8 +39,16 @@ words!(
     "reason",
     gap_reason_to_proto,
     gap_reason_from_proto,
-    [Disconnected, Refused, JournalFull, JournalDamaged, Failover]
+    [Disconnected, Refused, JournalFull, JournalDamaged, Failover, ChainBreak, ServerLost]
 );
+words!(
+    Method,
+    "method",
+    method_to_proto,
+    method_from_proto,
+    [None, Ka10084, Ka10079, Ka10003, Fhpst01060000, Hhdfs76200300]
+);
+words!(Proof, "proof", proof_to_proto, proof_from_proto, [Chained, Anchored, Minutes, Unproven, NoSource]);
 words!(Group, "group", group_to_proto, group_from_proto, [A, B]);
 words!(ChangedBy, "by", changed_by_to_proto, changed_by_from_proto, [Auto, Manual]);
 words!(

@@ -38,13 +38,15 @@ pub struct LedgerTail {
     pub created_ns: i64,
 }
 
-/// What the ledger says of a stream since its creation, over its epochs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Row, Serialize, Deserialize)]
-pub struct LedgerReach {
-    /// The lowest epoch.
-    pub floor: u32,
-    /// The highest sequence of any of its epochs.
-    pub highest: u64,
+/// What the ledger has of one epoch of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedgerEpoch {
+    /// The epoch.
+    pub epoch: u32,
+    /// The first sequence that belongs to it.
+    pub first: u64,
+    /// The highest sequence dealt with in it.
+    pub last: u64,
 }
 
 /// How far a table goes.
@@ -104,21 +106,17 @@ impl Store {
         self.limited(self.client.query(sql).bind(stream).fetch_optional()).await
     }
 
-    /// What the ledger says of `stream` since it was created at `created_ns`; none when it has no such row.
+    /// The epochs of `stream` since it was created at `created_ns`, in rising order; none when the ledger has no such row.
     ///
     /// Sequences of older epochs belong to a stream that is gone: nothing of it can be delivered again.
     ///
     /// # Errors
     /// [`StoreError`] when the database cannot be asked.
-    pub async fn ledger_reach(
-        &self,
-        stream: &str,
-        created_ns: i64,
-    ) -> Result<Option<LedgerReach>, StoreError> {
-        let sql = "SELECT min(epoch) AS floor, max(last) AS highest FROM archived \
-                   WHERE stream = ? AND created_ns = ?";
-        let query = self.client.query(sql).bind(stream).bind(created_ns).fetch_one::<LedgerReach>();
-        // The minimum of nothing is 0; epochs start at 1.
-        Ok(Some(self.limited(query).await?).filter(|reach| reach.floor > 0))
+    pub async fn ledger_epochs(&self, stream: &str, created_ns: i64) -> Result<Vec<LedgerEpoch>, StoreError> {
+        let sql = "SELECT epoch, min(archived.first) AS begin, max(archived.last) AS reach FROM archived \
+                   WHERE stream = ? AND created_ns = ? GROUP BY epoch ORDER BY epoch";
+        let query = self.client.query(sql).bind(stream).bind(created_ns).fetch_all::<(u32, u64, u64)>();
+        let epochs = self.limited(query).await?;
+        Ok(epochs.into_iter().map(|(epoch, first, last)| LedgerEpoch { epoch, first, last }).collect())
     }
 }

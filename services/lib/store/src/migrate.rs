@@ -1,7 +1,7 @@
 //! The files of `clickhouse/` into a database: what is applied, what is not, and the applying.
 //!
-//! One statement a file, and each can be repeated (`IF NOT EXISTS`, `OR REPLACE`): a crash between a statement
-//! and its record in `migrations` is healed by the next run.
+//! A statement of a file, nearly always its only one, can be repeated (`IF NOT EXISTS`, `OR REPLACE`): a crash between
+//! a statement and its record in `migrations` is healed by the next run.
 
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
@@ -53,6 +53,17 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(11, "011", "gaps_kst"),
     migration!(12, "012", "trades_merged"),
     migration!(13, "013", "never_archived"),
+    migration!(14, "014", "feed_status_volume"),
+    migration!(15, "015", "gaps"),
+    migration!(16, "016", "gaps_kst"),
+    migration!(17, "017", "recoveries"),
+    migration!(18, "018", "day_totals"),
+    migration!(19, "019", "completeness"),
+    migration!(20, "020", "bars_1s"),
+    migration!(21, "021", "bars_1m"),
+    migration!(22, "022", "bars_1d"),
+    migration!(23, "023", "latency"),
+    migration!(24, "024", "trades_merged"),
 ];
 
 impl Migration {
@@ -146,8 +157,12 @@ impl Store {
     }
 
     async fn execute(&self, migration: &Migration) -> Result<(), MigrateError> {
-        let statement = self.client.query_raw(migration.sql).execute();
-        self.limited(statement).await.map_err(|source| failed(migration, source))
+        // ClickHouse takes one statement at a time. A line's end, `;` and an empty line part two; each can be repeated.
+        for statement in migration.sql.split(";\n\n") {
+            let statement = self.client.query_raw(statement).execute();
+            self.limited(statement).await.map_err(|source| failed(migration, source))?;
+        }
+        Ok(())
     }
 
     async fn record(&self, migration: &Migration) -> Result<(), StoreError> {

@@ -1,6 +1,9 @@
-//! Look-ups in the event tables by stream sequence.
+//! Look-ups in the event tables by stream sequence, and how many trades a day has.
 
 use std::ops::RangeInclusive;
+
+use clickhouse::Row;
+use serde::Deserialize;
 
 use crate::connect::Store;
 use crate::error::StoreError;
@@ -16,7 +19,40 @@ const RANGES_PER_QUERY: usize = 500;
 /// Sequences this far apart are looked up in one range: reading a few rows more is cheaper than a range more.
 const NEAR: u64 = 64;
 
+/// Trades of one symbol on one day.
+#[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
+pub struct TradeCount {
+    /// kr, us.
+    pub market: String,
+    /// The bare symbol.
+    pub symbol: String,
+    /// The trading day, `2026-11-25`.
+    pub day: String,
+    /// Prints of that day over its tapes, of the broker that has the most.
+    pub trades: u64,
+}
+
 impl Store {
+    /// How many trades each symbol had on `day`, `2026-11-25`; without one on the last day that its market has.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be asked.
+    pub async fn trades_of(&self, day: Option<&str>) -> Result<Vec<TradeCount>, StoreError> {
+        let last =
+            "(rows.market, rows.trade_date) IN (SELECT market, max(trade_date) FROM trades GROUP BY market)";
+        let condition = if day.is_some() { "rows.trade_date = toDate(?)" } else { last };
+        let sql = format!(
+            "SELECT market, symbol, day, max(count) AS trades FROM \
+             (SELECT toString(rows.market) AS market, toString(rows.symbol) AS symbol, toString(rows.trade_date) AS day, \
+             rows.source AS source, count() AS count FROM trades AS rows WHERE {condition} \
+             GROUP BY rows.market, rows.symbol, rows.trade_date, rows.source) \
+             GROUP BY market, symbol, day ORDER BY market, symbol"
+        );
+        let query = self.client.query(&sql);
+        let query = if let Some(day) = day { query.bind(day) } else { query };
+        self.limited(query.fetch_all::<TradeCount>()).await
+    }
+
     /// The highest epoch and sequence of the rows of `stream` in `table` from epoch `floor` on and above `above`.
     ///
     /// # Errors

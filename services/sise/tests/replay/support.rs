@@ -7,7 +7,11 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use bus::connect::NatsSettings;
-use bus::{Password, stream_state};
+use bus::{Outgoing, Password, Publisher, stream_state};
+use market::{
+    AggressorSide, At, Body, Codes, Event, Market, Origin, Price, Quantity, Session, Source, Stamp, Symbol,
+    Tape, Trade, TradeDate, Value,
+};
 use store::{ClickhouseSettings, Store, Table};
 use tokio::time::Instant;
 
@@ -132,7 +136,8 @@ impl House {
         let (nats_url, clickhouse_url) = (format!("nats://{nats}"), format!("http://{clickhouse}"));
         running.set("NATS__URL", &nats_url);
         running.set("CLICKHOUSE__URL", &clickhouse_url);
-        let passwords = [("sise".to_owned(), Password::new("p-sise"))].into();
+        let passwords =
+            ["sise", "kis_service"].map(|user| (user.to_owned(), Password::new(format!("p-{user}")))).into();
         let nats = NatsSettings { url: nats_url, passwords, ..NatsSettings::default() };
         let settings = ClickhouseSettings { url: clickhouse_url.clone(), ..ClickhouseSettings::default() };
         let store = Store::new(&settings).expect("store");
@@ -174,6 +179,27 @@ impl House {
         until("archived", async || self.archived().await == (trades, books)).await;
     }
 
+    /// Publishes so many trades, each another, as the Korean feed of KIS.
+    pub async fn publish_trades(&self, count: u64) {
+        let mut publisher = Publisher::new(&self.nats, "kis-service").expect("publisher");
+        for number in 1..=count {
+            publisher.publish(Outgoing::event(&trade(number)), ()).await.expect("published");
+        }
+        publisher.drain(Instant::now() + LIMIT).await.expect("acknowledged");
+    }
+
+    /// The stream discards what is before `sequence`.
+    pub async fn discard_before(&self, stream: &str, sequence: u64) {
+        let context = bus::jetstream(bus::connect(&self.nats, "sise").await.expect("bus"));
+        let stream = context.get_stream(stream).await.expect("stream");
+        stream.purge().sequence(sequence).await.expect("purged");
+    }
+
+    /// Waits until the answer of ClickHouse is `expected`.
+    pub async fn until_text(&self, sql: &str, expected: &str) {
+        until(sql, async || self.text(sql).await == expected).await;
+    }
+
     /// Messages ever stored in both streams.
     pub async fn messages(&self) -> (u64, u64) {
         let client = bus::connect(&self.nats, "sise").await.expect("bus");
@@ -200,4 +226,39 @@ async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
         assert!(Instant::now() < deadline, "never: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// A trade, another for each number.
+fn trade(number: u64) -> Event {
+    let units = i64::try_from(number).expect("small");
+    let stamp = Stamp {
+        market: Market::Kr,
+        source: Source::Kis,
+        received_ns: 1_795_478_430_000_000_000 + units,
+        connection_id: 1_795_478_000_000_000_001,
+        frame_sequence: number,
+        record_index: 0,
+        origin: Origin::Live,
+    };
+    let at = At {
+        tape: Tape::Krx,
+        symbol: Symbol::parse("005930").expect("symbol"),
+        trade_date: TradeDate::parse("20261124").expect("date"),
+        exchange_ns: 1_795_478_430_000_000_000,
+    };
+    let trade = Trade {
+        at,
+        price: Price::from_units(700_000_000),
+        quantity: Quantity::from_units(1),
+        aggressor_side: AggressorSide::Buy,
+        cumulative_volume: Quantity::from_units(units),
+        cumulative_value: Value::from_units(700_000_000),
+        cumulative_value_step: Value::ONE,
+        best_ask: None,
+        best_bid: None,
+        session: Session::Continuous,
+        session_codes: Codes::default(),
+        halted: false,
+    };
+    Event { stamp, body: Body::Trade(trade) }
 }

@@ -2,7 +2,7 @@
 
 use market::symbol::SymbolError;
 use market::trade::ImpossibleTrade;
-use market::{AggressorSide, GapReason, Origin, Session, Source};
+use market::{AggressorSide, GapReason, Method, Origin, Proof, Session, Source};
 use proptest::prelude::*;
 use prost::Message as _;
 
@@ -17,7 +17,19 @@ const PINNED: &str = include_str!("../../fixtures/pinned.txt");
 const WITHOUT_CONNECTION: &str = include_str!("../../fixtures/pinned_before_connection_names.txt");
 
 fn kinds() -> Vec<(&'static str, Event)> {
-    let names = ["link_up", "link_down", "refused", "silent", "gap_opened", "gap_closed", "ownership"];
+    let names = [
+        "link_up",
+        "link_down",
+        "refused",
+        "silent",
+        "gap_opened",
+        "gap_closed",
+        "ownership",
+        "volume_gap_opened",
+        "volume_gap_closed",
+        "recovery",
+        "day_total",
+    ];
     let mut kinds = vec![("trade", samples::trade()), ("order_book", samples::order_book())];
     kinds.extend(names.into_iter().zip(samples::statuses()));
     kinds
@@ -188,6 +200,39 @@ fn a_gap_names_its_instrument_wholly_or_not_at_all() {
 }
 
 #[test]
+fn what_is_said_of_volume_names_instrument_and_day() {
+    for index in 7..=10 {
+        let event = samples::statuses().remove(index);
+        assert_eq!(
+            changed(&event, |message| message.trade_date = None),
+            Err(DecodeError::Missing { field: "trade_date" }),
+            "{index}"
+        );
+        assert_eq!(
+            changed(&event, |message| {
+                message.symbol.clear();
+                message.tape = 0;
+            }),
+            Err(DecodeError::UnknownValue { field: "tape", value: 0 }),
+            "{index}"
+        );
+    }
+    let recovery = samples::statuses().remove(9);
+    let refused = |change: fn(&mut proto::Recovery)| {
+        let result = changed(&recovery, |message| match message.body.as_mut() {
+            Some(proto::event::Body::Status(proto::Status {
+                what: Some(proto::status::What::Recovery(body)),
+            })) => change(body),
+            _ => panic!("no recovery"),
+        });
+        result.expect_err("refused")
+    };
+    assert_eq!(refused(|body| body.after = -1), DecodeError::Negative { field: "after", value: -1 });
+    assert_eq!(refused(|body| body.method = 0), DecodeError::UnknownValue { field: "method", value: 0 });
+    assert_eq!(refused(|body| body.proof = 6), DecodeError::UnknownValue { field: "proof", value: 6 });
+}
+
+#[test]
 fn fields_of_a_newer_version_are_ignored() {
     let event = samples::trade();
     let mut payload = encode(&event).to_vec();
@@ -227,7 +272,7 @@ prop_compose! {
         (side, origin) in (prop::sample::select(AggressorSide::ALL), prop::sample::select(Origin::ALL)),
         symbol in "[A-Z0-9]([A-Z0-9/]{0,13}[A-Z0-9])?",
         (codes, detail) in ("[!-~]{0,23}", "\\PC{0,40}"),
-        (halted, kind) in (any::<bool>(), 0..4),
+        (halted, kind) in (any::<bool>(), 0..7),
     ) -> Event {
         let stamp = Stamp {
             market: tape.market(), source, received_ns, connection_id, frame_sequence, record_index, origin,
@@ -273,6 +318,44 @@ prop_compose! {
                 from_ns: at_ns,
                 until_ns: optional,
                 detail,
+                volume: None,
+            })),
+            3 => Body::Status(Status::GapOpened(Gap {
+                reason: GapReason::ChainBreak,
+                connection: None,
+                instrument: Some((at.tape, at.symbol)),
+                from_ns: at_ns,
+                until_ns: optional,
+                detail,
+                volume: Some(MissingVolume {
+                    trade_date: at.trade_date,
+                    after: quantities(more),
+                    until: quantities(quantity),
+                    residue: optional.map(quantities),
+                }),
+            })),
+            4 => Body::Status(Status::Recovery(Recovery {
+                instrument: (at.tape, at.symbol),
+                trade_date: at.trade_date,
+                after: quantities(more),
+                until: quantities(quantity),
+                method: Method::Ka10079,
+                asked: record_index,
+                returned: frame_sequence,
+                added: frame_sequence / 2,
+                added_volume: quantities(quantity),
+                residue: at_ns,
+                proof: Proof::Anchored,
+                started_ns: received_ns,
+                detail,
+            })),
+            5 => Body::Status(Status::DayTotal(DayTotal {
+                instrument: (at.tape, at.symbol),
+                trade_date: at.trade_date,
+                volume: quantities(quantity),
+                method: Method::None,
+                is_final: halted,
+                off_hours: quantities(more),
             })),
             _ => Body::Status(Status::Refused { registration: codes, code: symbol, text: detail }),
         };

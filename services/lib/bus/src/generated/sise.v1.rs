@@ -230,6 +230,8 @@ pub enum GapReason {
     JournalFull = 3,
     JournalDamaged = 4,
     Failover = 5,
+    ChainBreak = 6,
+    ServerLost = 7,
 }
 impl GapReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -244,6 +246,8 @@ impl GapReason {
             Self::JournalFull => "GAP_REASON_JOURNAL_FULL",
             Self::JournalDamaged => "GAP_REASON_JOURNAL_DAMAGED",
             Self::Failover => "GAP_REASON_FAILOVER",
+            Self::ChainBreak => "GAP_REASON_CHAIN_BREAK",
+            Self::ServerLost => "GAP_REASON_SERVER_LOST",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -255,6 +259,87 @@ impl GapReason {
             "GAP_REASON_JOURNAL_FULL" => Some(Self::JournalFull),
             "GAP_REASON_JOURNAL_DAMAGED" => Some(Self::JournalDamaged),
             "GAP_REASON_FAILOVER" => Some(Self::Failover),
+            "GAP_REASON_CHAIN_BREAK" => Some(Self::ChainBreak),
+            "GAP_REASON_SERVER_LOST" => Some(Self::ServerLost),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Method {
+    Unspecified = 0,
+    None = 1,
+    Ka10084 = 2,
+    Ka10079 = 3,
+    Ka10003 = 4,
+    Fhpst01060000 = 5,
+    Hhdfs76200300 = 6,
+}
+impl Method {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "METHOD_UNSPECIFIED",
+            Self::None => "METHOD_NONE",
+            Self::Ka10084 => "METHOD_KA10084",
+            Self::Ka10079 => "METHOD_KA10079",
+            Self::Ka10003 => "METHOD_KA10003",
+            Self::Fhpst01060000 => "METHOD_FHPST01060000",
+            Self::Hhdfs76200300 => "METHOD_HHDFS76200300",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "METHOD_UNSPECIFIED" => Some(Self::Unspecified),
+            "METHOD_NONE" => Some(Self::None),
+            "METHOD_KA10084" => Some(Self::Ka10084),
+            "METHOD_KA10079" => Some(Self::Ka10079),
+            "METHOD_KA10003" => Some(Self::Ka10003),
+            "METHOD_FHPST01060000" => Some(Self::Fhpst01060000),
+            "METHOD_HHDFS76200300" => Some(Self::Hhdfs76200300),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Proof {
+    Unspecified = 0,
+    Chained = 1,
+    Anchored = 2,
+    Minutes = 3,
+    Unproven = 4,
+    NoSource = 5,
+}
+impl Proof {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PROOF_UNSPECIFIED",
+            Self::Chained => "PROOF_CHAINED",
+            Self::Anchored => "PROOF_ANCHORED",
+            Self::Minutes => "PROOF_MINUTES",
+            Self::Unproven => "PROOF_UNPROVEN",
+            Self::NoSource => "PROOF_NO_SOURCE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PROOF_UNSPECIFIED" => Some(Self::Unspecified),
+            "PROOF_CHAINED" => Some(Self::Chained),
+            "PROOF_ANCHORED" => Some(Self::Anchored),
+            "PROOF_MINUTES" => Some(Self::Minutes),
+            "PROOF_UNPROVEN" => Some(Self::Unproven),
+            "PROOF_NO_SOURCE" => Some(Self::NoSource),
             _ => None,
         }
     }
@@ -344,7 +429,7 @@ pub struct OrderBook {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Status {
-    #[prost(oneof = "status::What", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "status::What", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     pub what: ::core::option::Option<status::What>,
 }
 /// Nested message and enum types in `Status`.
@@ -365,6 +450,10 @@ pub mod status {
         GapClosed(super::Gap),
         #[prost(message, tag = "7")]
         Ownership(super::Ownership),
+        #[prost(message, tag = "8")]
+        Recovery(super::Recovery),
+        #[prost(message, tag = "9")]
+        DayTotal(super::DayTotal),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -411,6 +500,53 @@ pub struct Gap {
     pub detail: ::prost::alloc::string::String,
     #[prost(string, optional, tag = "5")]
     pub connection: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "6")]
+    pub volume: ::core::option::Option<MissingVolume>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MissingVolume {
+    #[prost(int64, tag = "1")]
+    pub after: i64,
+    #[prost(int64, tag = "2")]
+    pub until: i64,
+    #[prost(int64, optional, tag = "3")]
+    pub residue: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Recovery {
+    #[prost(int64, tag = "1")]
+    pub after: i64,
+    #[prost(int64, tag = "2")]
+    pub until: i64,
+    #[prost(enumeration = "Method", tag = "3")]
+    pub method: i32,
+    #[prost(uint32, tag = "4")]
+    pub asked: u32,
+    #[prost(uint64, tag = "5")]
+    pub returned: u64,
+    #[prost(uint64, tag = "6")]
+    pub added: u64,
+    #[prost(int64, tag = "7")]
+    pub added_volume: i64,
+    #[prost(sint64, tag = "8")]
+    pub residue: i64,
+    #[prost(enumeration = "Proof", tag = "9")]
+    pub proof: i32,
+    #[prost(sfixed64, tag = "10")]
+    pub started_ns: i64,
+    #[prost(string, tag = "11")]
+    pub detail: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DayTotal {
+    #[prost(int64, tag = "1")]
+    pub volume: i64,
+    #[prost(enumeration = "Method", tag = "2")]
+    pub method: i32,
+    #[prost(bool, tag = "3")]
+    pub is_final: bool,
+    #[prost(int64, tag = "4")]
+    pub off_hours: i64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ownership {

@@ -16,6 +16,7 @@ fn ownership(owner: Source, from: Source) -> Ownership {
         why: "kis is dead: no message for 60 s".to_owned(),
         missed_since_ns: Some(1_795_478_430_000_000_001),
         failovers: 1,
+        loan: None,
     }
 }
 

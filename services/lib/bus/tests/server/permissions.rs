@@ -98,6 +98,44 @@ async fn readers_publish_no_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_gap_finder_tells_what_is_missing_and_what_came_of_it_and_nothing_else() {
+    let server = with_streams().await;
+    let try_all = |subjects: Vec<&'static str>| {
+        let server = &server;
+        join_all(subjects.into_iter().map(move |subject| may_publish(server, "gap-finder", subject)))
+    };
+    let own = [
+        "recovered.ticker.kr.kiwoom.005930.krx",
+        "status.kr.kiwoom.gap_opened",
+        "status.us.kis.gap_closed",
+        "status.kr.kis.recovery",
+        "status.kr.kiwoom.day_total",
+    ];
+    assert_eq!(try_all(own.into()).await, [true; 5]);
+    let other = [
+        "ticker.kr.kiwoom.005930.krx",
+        "orderbook.kr.kis.005930.krx",
+        "status.kr.kiwoom.link_up",
+        "status.kr.kis.ownership",
+        "deadletter.kr.kiwoom.event",
+        "recovered.orderbook.kr.kiwoom.005930.krx",
+    ];
+    assert_eq!(try_all(other.into()).await, [false; 6]);
+
+    // It sees the state of every stream, and the messages of its own alone; it changes nothing.
+    let mut context = server.context("gap-finder").await;
+    context.set_timeout(Duration::from_millis(500));
+    assert_eq!(bus::stream_state(&context, "TICKER_KR_KIS").await.expect("state").messages, 0);
+    let recovered = context.get_stream("RECOVERED").await.expect("state");
+    assert_eq!(recovered.get_raw_message(1).await.expect("message").payload, "x");
+    assert!(recovered.purge().await.is_err() && recovered.delete_message(1).await.is_err());
+    assert!(may_publish(&server, "kis-service", "ticker.kr.kis.005930.krx").await);
+    let foreign = context.get_stream("TICKER_KR_KIS").await.expect("state");
+    assert!(foreign.get_raw_message(1).await.is_err());
+    assert!(!may_publish(&server, "gap-finder", "$KV.ownership.kr.A").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_archiver_reads_acknowledges_and_looks() {
     let server = with_streams().await;
     assert!(may_publish(&server, "kis-service", "status.kr.kis.link_up").await);

@@ -1,6 +1,5 @@
 //! Real servers for the tests: a nats-server with a port and a folder of its own, and a proxy that swallows answers.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -10,6 +9,11 @@ use std::time::Duration;
 use bus::{Context, NatsSettings, Password, Topology};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
+
+use listening::listening;
+
+#[path = "../../../../../tests/it/support/listening.rs"]
+mod listening;
 
 /// How long anything may take before a test fails.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -53,8 +57,9 @@ impl NatsServer {
 
     async fn start_with(kind: Kind) -> Self {
         let folder = tempfile::tempdir().expect("folder");
-        let port = free_port();
-        let child = spawn(port, folder.path(), kind);
+        let mut child = spawn(None, folder.path(), kind);
+        let log = folder.path().join("log");
+        let port = listening(&mut child, &log, "Listening for client connections on ").await.port();
         let mut server = Self { child, port, folder, kind };
         server.ready().await;
         server
@@ -88,7 +93,7 @@ impl NatsServer {
 
     /// Starts it again on the same port and folder.
     pub async fn start_again(&mut self) {
-        self.child = spawn(self.port, self.folder.path(), self.kind);
+        self.child = spawn(Some(self.port), self.folder.path(), self.kind);
         self.ready().await;
     }
 
@@ -182,14 +187,16 @@ pub fn program(folder: &Path) -> Command {
     command
 }
 
-fn spawn(port: u16, folder: &Path, kind: Kind) -> Child {
+/// Without a port the server takes a free one.
+fn spawn(port: Option<u16>, folder: &Path, kind: Kind) -> Child {
+    let port = port.map_or(-1, i32::from);
     let mut command = program(folder);
     command.args(["-a", "127.0.0.1", "-p", &port.to_string()]);
     match kind {
         Kind::Plain => command.arg("-js").arg("-sd").arg(folder),
         Kind::WithUsers => {
             let config = repository().join("nats/server.conf");
-            command.arg("-c").arg(config).args(["-m", &free_port().to_string()])
+            command.arg("-c").arg(config).args(["-m", "-1"])
         }
         Kind::Syncing(interval) => {
             let config = folder.join("sync.conf");
@@ -200,10 +207,6 @@ fn spawn(port: u16, folder: &Path, kind: Kind) -> Child {
     };
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).expect("log");
     command.stderr(log).spawn().expect("nats-server starts")
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("port").port()
 }
 
 /// A short pause between two looks at a condition.

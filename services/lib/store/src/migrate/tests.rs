@@ -22,32 +22,52 @@ fn every_file_is_in_the_list_and_in_order() {
 }
 
 #[test]
-fn each_file_is_one_statement_that_can_be_repeated_and_names_no_database() {
-    for migration in std::iter::once(&RECORD).chain(MIGRATIONS) {
-        let statement: String = migration
-            .sql
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("--"))
-            .collect::<Vec<_>>()
-            .join("\n");
-        let repeatable = ["CREATE TABLE IF NOT EXISTS ", "CREATE OR REPLACE VIEW "];
-        assert!(repeatable.iter().any(|start| statement.starts_with(start)), "{}", migration.name);
-        assert!(!statement.trim_end().trim_end_matches(';').contains(";\n"), "{}", migration.name);
-        assert!(!statement.contains("sise") && !statement.contains("default."), "{}", migration.name);
+fn each_statement_of_a_file_can_be_repeated_and_names_no_database() {
+    let files = std::iter::once(&RECORD).chain(MIGRATIONS);
+    for (name, statement) in
+        files.flat_map(|file| file.sql.split(";\n\n").map(move |statement| (file.name, statement)))
+    {
+        let lines = statement.lines().filter(|line| !line.trim_start().starts_with("--"));
+        let statement = lines.collect::<Vec<_>>().join("\n");
+        let repeatable = ["CREATE TABLE IF NOT EXISTS ", "CREATE OR REPLACE VIEW ", "ALTER TABLE "];
+        assert!(repeatable.iter().any(|start| statement.starts_with(start)), "{name}");
+        let added = statement.matches("ADD COLUMN ").count();
+        assert_eq!(added, statement.matches("ADD COLUMN IF NOT EXISTS ").count(), "{name}");
+        assert!(!statement.trim_end().trim_end_matches(';').contains(";\n"), "{name}");
+        assert!(!statement.contains("sise") && !statement.contains("default."), "{name}");
     }
+}
+
+/// The columns that a file describes, each as `name type …`.
+fn described(migration: &Migration) -> Vec<&'static str> {
+    let lines = migration.sql.lines().filter(|line| line.starts_with("    ") && line.contains(" COMMENT '"));
+    lines.map(str::trim).collect()
+}
+
+fn name(column: &str) -> &str {
+    column.split(' ').next().expect("name")
+}
+
+/// The columns of a table as its file makes them and later files add to them, in order.
+fn columns(table: &str) -> Vec<&'static str> {
+    let made = MIGRATIONS.iter().find(|m| m.name == table).expect("file named as its table");
+    let mut columns = described(made);
+    let alter = format!("ALTER TABLE {table}\n");
+    for file in MIGRATIONS.iter().filter(|file| file.sql.contains(&alter)) {
+        for added in described(file).iter().filter_map(|line| line.strip_prefix("ADD COLUMN IF NOT EXISTS "))
+        {
+            let (column, after) = added.rsplit_once(" AFTER ").expect("a place");
+            let place = columns.iter().position(|column| name(column) == after.trim_end_matches(','));
+            columns.insert(place.expect("a column before it") + 1, column);
+        }
+    }
+    columns
 }
 
 #[test]
 fn the_tables_of_the_files_have_the_columns_that_are_written() {
     for expected in EXPECTED {
-        let migration =
-            MIGRATIONS.iter().find(|m| m.name == expected.table).expect("file named as its table");
-        let columns: Vec<&str> = migration
-            .sql
-            .lines()
-            .filter(|line| line.starts_with("    ") && line.contains(" COMMENT '"))
-            .map(str::trim)
-            .collect();
+        let columns = columns(expected.table);
         assert_eq!(columns.len(), expected.columns.len(), "{}", expected.table);
         for (line, (name, kind)) in columns.iter().zip(expected.columns) {
             assert!(line.starts_with(&format!("{name} {kind} ")), "{}: {line}", expected.table);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use clickhouse::Row;
-use market::{Gap, Stamp, Status, Symbol};
+use market::{DayTotal, Gap, Quantity, Recovery, Stamp, Status, Symbol, TradeDate};
 use serde_json::{Value, json};
 
 use super::{Position, Table, TableRow, text};
@@ -36,6 +36,19 @@ pub struct FeedStatusRow {
     since_ns: Option<i64>,
     from_ns: Option<i64>,
     until_ns: Option<i64>,
+    after: Option<i64>,
+    until: Option<i64>,
+    residue: Option<i64>,
+    method: &'static str,
+    asked: Option<u32>,
+    returned: Option<u64>,
+    added: Option<u64>,
+    added_volume: Option<i64>,
+    proof: &'static str,
+    started_ns: Option<i64>,
+    volume: Option<i64>,
+    is_final: Option<bool>,
+    off_hours: Option<i64>,
     event: String,
     #[serde(serialize_with = "text")]
     stream: Arc<str>,
@@ -49,6 +62,12 @@ impl FeedStatusRow {
     #[must_use]
     pub fn new(stamp: &Stamp, status: &Status, payload: &[u8], position: Position) -> Self {
         let mut row = Self::unknown(stamp, status.what(), payload, position);
+        if let Some((tape, symbol)) = status.instrument() {
+            row.tape = tape.as_str();
+            row.symbol = symbol.to_string();
+        }
+        // What is said of a day's volume stands at that day, however late it is said.
+        row.trade_date = status.trade_date().map_or(row.trade_date, days);
         if let Some(values) = row.fill(status) {
             row.event = values.to_string();
         }
@@ -58,13 +77,12 @@ impl FeedStatusRow {
     /// The row of a status of a kind that this version does not know; `what` is the last token of its subject.
     #[must_use]
     pub fn unknown(stamp: &Stamp, what: &str, payload: &[u8], position: Position) -> Self {
-        let days = market::calendar::trade_date(stamp.market, stamp.received_ns).days_since_epoch();
+        let trade_date = days(market::calendar::trade_date(stamp.market, stamp.received_ns));
         Self {
             market: stamp.market.as_str(),
             source: stamp.source.as_str(),
             what: what.to_owned(),
-            // A trade date is 0 to 65,535 days from 1970 by construction.
-            trade_date: u16::try_from(days).unwrap_or(u16::MAX),
+            trade_date,
             received_ns: stamp.received_ns,
             connection_id: stamp.connection_id,
             frame_sequence: stamp.frame_sequence,
@@ -84,6 +102,19 @@ impl FeedStatusRow {
             since_ns: None,
             from_ns: None,
             until_ns: None,
+            after: None,
+            until: None,
+            residue: None,
+            method: "",
+            asked: None,
+            returned: None,
+            added: None,
+            added_volume: None,
+            proof: "",
+            started_ns: None,
+            volume: None,
+            is_final: None,
+            off_hours: None,
             event: json!({ "payload": hex(payload) }).to_string(),
             stream: position.stream,
             epoch: position.epoch,
@@ -123,21 +154,19 @@ impl FeedStatusRow {
                 self.symbols = uncovered.iter().map(Symbol::to_string).collect();
                 json!({ "change": change, "uncovered": self.symbols })
             }
+            Status::Recovery(recovery) => self.fill_recovery(recovery),
+            Status::DayTotal(total) => self.fill_day_total(total),
             #[allow(unreachable_patterns, reason = "a kind that is new to the vocabulary is archived whole")]
             _ => return None,
         })
     }
 
     fn fill_gap(&mut self, gap: &Gap) -> Value {
-        if let Some((tape, symbol)) = &gap.instrument {
-            self.tape = tape.as_str();
-            self.symbol = symbol.to_string();
-        }
         self.connection = gap.connection.clone().unwrap_or_default();
         gap.reason.as_str().clone_into(&mut self.reason);
         self.detail.clone_from(&gap.detail);
         (self.from_ns, self.until_ns) = (Some(gap.from_ns), gap.until_ns);
-        json!({
+        let mut values = json!({
             "reason": self.reason,
             "connection": gap.connection,
             "tape": gap.instrument.as_ref().map(|(tape, _)| tape.as_str()),
@@ -145,6 +174,59 @@ impl FeedStatusRow {
             "from_ns": gap.from_ns,
             "until_ns": gap.until_ns,
             "detail": gap.detail,
+        });
+        if let Some(missing) = gap.volume {
+            (self.after, self.until) = (Some(missing.after.units()), Some(missing.until.units()));
+            self.residue = missing.residue.map(Quantity::units);
+            values["volume"] = json!({
+                "trade_date": missing.trade_date.to_string(),
+                "after": self.after,
+                "until": self.until,
+                "residue": self.residue,
+            });
+        }
+        values
+    }
+
+    fn fill_recovery(&mut self, recovery: &Recovery) -> Value {
+        (self.after, self.until) = (Some(recovery.after.units()), Some(recovery.until.units()));
+        self.method = recovery.method.as_str();
+        (self.asked, self.returned, self.added) =
+            (Some(recovery.asked), Some(recovery.returned), Some(recovery.added));
+        (self.added_volume, self.residue) = (Some(recovery.added_volume.units()), Some(recovery.residue));
+        self.proof = recovery.proof.as_str();
+        self.started_ns = Some(recovery.started_ns);
+        self.detail.clone_from(&recovery.detail);
+        json!({
+            "tape": self.tape,
+            "symbol": self.symbol,
+            "trade_date": recovery.trade_date.to_string(),
+            "after": self.after,
+            "until": self.until,
+            "method": self.method,
+            "asked": self.asked,
+            "returned": self.returned,
+            "added": self.added,
+            "added_volume": self.added_volume,
+            "residue": self.residue,
+            "proof": self.proof,
+            "started_ns": self.started_ns,
+            "detail": self.detail,
+        })
+    }
+
+    fn fill_day_total(&mut self, total: &DayTotal) -> Value {
+        self.method = total.method.as_str();
+        (self.volume, self.off_hours) = (Some(total.volume.units()), Some(total.off_hours.units()));
+        self.is_final = Some(total.is_final);
+        json!({
+            "tape": self.tape,
+            "symbol": self.symbol,
+            "trade_date": total.trade_date.to_string(),
+            "volume": self.volume,
+            "method": self.method,
+            "is_final": self.is_final,
+            "off_hours": self.off_hours,
         })
     }
 }
@@ -169,6 +251,11 @@ impl TableRow for FeedStatusRow {
     }
 }
 
+fn days(trade_date: TradeDate) -> u16 {
+    // A trade date is 0 to 65,535 days from 1970 by construction.
+    u16::try_from(trade_date.days_since_epoch()).unwrap_or(u16::MAX)
+}
+
 fn hex(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(2 * bytes.len());
     for byte in bytes {
@@ -179,82 +266,4 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use market::{GapReason, Market, Origin, Source, Tape};
-
-    use super::*;
-    use crate::row::tests::position;
-
-    fn stamp() -> Stamp {
-        Stamp {
-            market: Market::Kr,
-            source: Source::Kis,
-            received_ns: 1_795_478_430_123_456_789,
-            connection_id: 1_795_478_000_000_000_001,
-            frame_sequence: 42,
-            record_index: 1,
-            origin: Origin::Live,
-        }
-    }
-
-    fn json(row: &FeedStatusRow) -> Value {
-        serde_json::to_value(row).expect("json")
-    }
-
-    #[test]
-    fn every_value_of_a_gap_stands_in_its_column() {
-        let gap = Gap {
-            reason: GapReason::Disconnected,
-            connection: Some("main".to_owned()),
-            instrument: Some((Tape::Krx, Symbol::parse("005930").expect("symbol"))),
-            from_ns: 1_795_478_400_000_000_000,
-            until_ns: Some(1_795_478_430_000_000_000),
-            detail: "cut".to_owned(),
-        };
-        let row = FeedStatusRow::new(&stamp(), &Status::GapClosed(gap), b"\x01", position(9, 77));
-        let expected = serde_json::json!({
-            "market": "kr", "source": "kis", "what": "gap_closed", "trade_date": 20_781,
-            "received_ns": 1_795_478_430_123_456_789_i64, "connection_id": 1_795_478_000_000_000_001_i64,
-            "frame_sequence": 42, "record_index": 1, "origin": "live", "connection": "main", "tape": "krx",
-            "symbol": "005930", "reason": "disconnected", "registration": "", "code": "", "text": "",
-            "detail": "cut", "registered": null, "refused": null, "symbols": [], "since_ns": null,
-            "from_ns": 1_795_478_400_000_000_000_i64, "until_ns": 1_795_478_430_000_000_000_i64,
-            "event": "{\"connection\":\"main\",\"detail\":\"cut\",\"from_ns\":1795478400000000000,\
-                       \"reason\":\"disconnected\",\"symbol\":\"005930\",\"tape\":\"krx\",\
-                       \"until_ns\":1795478430000000000}",
-            "stream": "TICKER_KR_KIS", "epoch": 2, "stream_sequence": 9, "event_id": 77,
-        });
-        assert_eq!(json(&row), expected);
-    }
-
-    #[test]
-    fn the_other_kinds_fill_their_columns() {
-        let row = |status: Status| json(&FeedStatusRow::new(&stamp(), &status, b"", position(1, 2)));
-        let up = row(Status::LinkUp { connection: "a".to_owned(), registered: 40, refused: 1 });
-        assert_eq!((&up["what"], &up["connection"]), (&Value::from("link_up"), &Value::from("a")));
-        assert_eq!((&up["registered"], &up["refused"]), (&Value::from(40), &Value::from(1)));
-        let refused = Status::Refused {
-            registration: "H0STCNT0 1".to_owned(),
-            code: "OPSP8993".to_owned(),
-            text: "no".to_owned(),
-        };
-        let refused = row(refused);
-        assert_eq!(
-            [&refused["registration"], &refused["code"], &refused["text"]],
-            ["H0STCNT0 1", "OPSP8993", "no"].map(Value::from).each_ref()
-        );
-        let symbols = vec![Symbol::parse("005930").expect("symbol")];
-        let silent = row(Status::Silent { symbols, since_ns: 5 });
-        assert_eq!((&silent["symbols"][0], &silent["since_ns"]), (&Value::from("005930"), &Value::from(5)));
-        let down = row(Status::LinkDown { connection: "a".to_owned(), reason: "reset".to_owned() });
-        assert_eq!((&down["connection"], &down["reason"]), (&Value::from("a"), &Value::from("reset")));
-    }
-
-    #[test]
-    fn an_unknown_kind_is_kept_whole() {
-        let row = json(&FeedStatusRow::unknown(&stamp(), "owner", b"\x00\xa5\xff", position(1, 2)));
-        assert_eq!(row["what"], "owner");
-        assert_eq!(row["event"], r#"{"payload":"00a5ff"}"#);
-        assert_eq!(row["received_ns"], 1_795_478_430_123_456_789_i64);
-    }
-}
+mod tests;

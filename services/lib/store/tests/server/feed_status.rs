@@ -30,6 +30,7 @@ fn gap(connection: Option<&str>, from_ns: i64, until_ns: Option<i64>) -> Gap {
         from_ns,
         until_ns,
         detail: "cut".to_owned(),
+        volume: None,
     }
 }
 

@@ -4,6 +4,11 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
 mod book_crosscheck;
+mod completeness;
 mod feed_status;
+mod history;
+mod holes;
+mod queries;
 mod support;
+mod trades_a_day;
 mod trades_merged;

@@ -1,12 +1,16 @@
 //! An engine of one test with the tables of `clickhouse/`, and SQL as text in and out.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use clickhouse::Client;
 use store::{ClickhouseSettings, Store};
+
+use listening::listening;
+
+#[path = "../../../../../tests/it/support/listening.rs"]
+mod listening;
 
 /// How long the engine may take to start.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -35,14 +39,12 @@ impl Engine {
     /// Starts an engine and applies every migration.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().expect("folder");
-        let port =
-            TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("port").port();
         let program = variable("SISE_BIN_DIR", "the folder of our programs").join("clickhouse-embedded");
         assert!(program.exists(), "{} is not there: cargo build -p clickhouse-embedded", program.display());
         let config = folder.path().join("empty.toml");
         std::fs::write(&config, "").expect("settings");
-        let log = std::fs::File::create(folder.path().join("log")).expect("log");
-        let child = Command::new(program)
+        let log = folder.path().join("log");
+        let mut child = Command::new(program)
             .arg("--config")
             .arg(config)
             .env_clear()
@@ -51,13 +53,15 @@ impl Engine {
                 variable("SISE__CLICKHOUSE_EMBEDDED__LIBRARY", "libchdb.so"),
             )
             .env("SISE__CLICKHOUSE_EMBEDDED__PATH", folder.path().join("clickhouse"))
-            .env("SISE__CLICKHOUSE_EMBEDDED__LISTEN", format!("127.0.0.1:{port}"))
+            .env("SISE__CLICKHOUSE_EMBEDDED__LISTEN", "127.0.0.1:0")
+            .env("SISE__LOG__JSON", "true")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
+            .stderr(std::fs::File::create(&log).expect("log"))
             .spawn()
             .expect("engine");
-        let url = format!("http://127.0.0.1:{port}");
+        let address = listening(&mut child, &log, r#""message":"serving","address":""#).await;
+        let url = format!("http://{address}");
         let server = Client::default().with_url(&url);
         let engine =
             Self { child, client: server.clone().with_database("sise"), url: url.clone(), _folder: folder };

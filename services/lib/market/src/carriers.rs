@@ -57,7 +57,8 @@ impl Universe {
         entries.flat_map(|entry| entry.wanted(entry.kinds_of(source, carriers))).collect()
     }
 
-    /// What `source` carries of `market` when it has to carry `groups`, whoever's they are.
+    /// What `source` carries of `market` when it has to carry `groups`, whoever's they are, and has `lent` on loan
+    /// beside them.
     #[must_use]
     pub fn carried_groups(
         &self,
@@ -65,13 +66,15 @@ impl Universe {
         source: Source,
         carriers: &[Source],
         groups: &[Group],
+        lent: &[Symbol],
     ) -> Carried {
         let mut carried = Carried::default();
         for entry in self.entries.iter().filter(|entry| entry.market == market) {
             let kinds = entry.kinds_of(source, carriers);
             let given = entry.is_shared(carriers) && !groups.contains(&entry.group);
             let own = if given { entry.kinds_as(source, carriers, false) } else { kinds };
-            if entry.owner(carriers) != Some(source) && groups.contains(&entry.group) {
+            let asked = groups.contains(&entry.group) || lent.contains(&entry.symbol);
+            if entry.owner(carriers) != Some(source) && asked {
                 let all = entry.kinds_as(source, carriers, true);
                 let more: Vec<Kind> = all.iter().copied().filter(|kind| !own.contains(kind)).collect();
                 carried.guests.extend(entry.wanted(more));
@@ -216,7 +219,7 @@ mod tests {
             wanted.iter().map(|w| format!("{} {:?}", w.symbol, w.kinds)).collect::<Vec<_>>().join(", ")
         };
         let all = |source, groups: &[Group]| {
-            let carried = universe.carried_groups(Market::Kr, source, &BOTH, groups);
+            let carried = universe.carried_groups(Market::Kr, source, &BOTH, groups, &[]);
             [named(&carried.own), named(&carried.guests), format!("{:?}", carried.forbidden)]
         };
         let kiwoom = "005930 [Ticker, Orderbook], 000660 [Ticker, Orderbook], 068270 [Ticker, Orderbook], 035720 [Ticker, Orderbook]";
@@ -235,6 +238,20 @@ mod tests {
     }
 
     #[test]
+    fn a_loan_is_carried_and_not_the_rest_of_its_group() {
+        let yaml = "symbols:\n- {symbol: 005930, core: true, group: A}\n- {symbol: 005380, group: A}\n- {symbol: 035720, group: A}\n- {symbol: 0155E0, group: A, source: [kis]}\n- {symbol: 068270, group: B}\n";
+        let universe = Universe::from_yaml(yaml).expect("universe");
+        let lent = ["005380", "0155E0"].map(|text| Symbol::parse(text).expect("symbol"));
+        let carried = universe.carried_groups(Market::Kr, Source::Kiwoom, &BOTH, &[Group::B], &lent);
+        let named = |wanted: &[Wanted]| wanted.iter().map(|w| w.symbol.to_string()).collect::<Vec<_>>();
+        assert_eq!(
+            (named(&carried.own), named(&carried.guests)),
+            (vec!["005930".to_owned(), "068270".to_owned()], vec!["005380".to_owned()])
+        );
+        assert_eq!(format!("{:?}", carried.forbidden), "[0155E0]");
+    }
+
+    #[test]
     fn without_a_change_all_is_as_it_was() {
         let yaml = "symbols:\n- {symbol: 005930, core: true}\n- symbol: 005380\n- {symbol: 068270, group: B}\n- {symbol: AAPL, market: us, listing: NAS}\n";
         let universe = Universe::from_yaml(yaml).expect("universe");
@@ -243,7 +260,7 @@ mod tests {
             (Market::Kr, Source::Kiwoom, &[Group::B]),
             (Market::Us, Source::Kis, &[Group::A]),
         ] {
-            let carried = universe.carried_groups(market, source, &BOTH, groups);
+            let carried = universe.carried_groups(market, source, &BOTH, groups, &[]);
             assert_eq!(carried.own, universe.carried(market, source, &BOTH), "{market} {source}");
             assert_eq!(carried.guests, []);
         }

@@ -6,6 +6,7 @@ use twox_hash::XxHash3_64;
 
 use crate::book::OrderBook;
 use crate::instrument::{Market, Source, words};
+use crate::recovery::{DayTotal, MissingVolume, Recovery};
 use crate::status::Status;
 use crate::trade::Trade;
 
@@ -62,8 +63,9 @@ pub struct Event {
 impl Event {
     /// The message id: equal for two copies of one event, different for two events.
     ///
-    /// A trade is named by what it is, so that a second reading of the same print has the same name; a book and a
-    /// status are named by the frame that brought them.
+    /// A trade is named by what it is, so that a second reading of the same print has the same name, and so is what is
+    /// said of missing volume, which no frame brings; a book and every other status are named by the frame that brought
+    /// them.
     #[must_use]
     pub fn message_id(&self) -> String {
         let stamp = &self.stamp;
@@ -83,10 +85,39 @@ impl Event {
                 trade.quantity
             ),
             Body::OrderBook(_) => write!(id, "b:{}:{}:{}", frame.0, frame.1, frame.2),
-            Body::Status(status) => write!(id, "s:{}:{}:{}:{}", frame.0, frame.1, frame.2, status.what()),
+            Body::Status(status) => match of_volume(status) {
+                Some(of_volume) => write!(id, "{of_volume}"),
+                None => write!(id, "s:{}:{}:{}:{}", frame.0, frame.1, frame.2, status.what()),
+            },
         };
         id
     }
+}
+
+/// The message id of what is said of missing volume; none = the status speaks of something else.
+///
+/// Market and broker are not in it: the tape tells the market, and of two brokers that say the same one is enough.
+fn of_volume(status: &Status) -> Option<String> {
+    let ((tape, symbol), day) = (status.instrument()?, status.trade_date()?.yyyymmdd());
+    let what = status.what();
+    Some(match status {
+        Status::GapOpened(gap) | Status::GapClosed(gap) => {
+            let MissingVolume { after, until, residue, .. } = gap.volume?;
+            let residue = residue.map(|shares| shares.to_string()).unwrap_or_default();
+            format!("g:{symbol}:{tape}:{day}:{after}:{until}:{what}:{residue}")
+        }
+        Status::Recovery(Recovery { after, until, started_ns, .. }) => {
+            format!("y:{symbol}:{tape}:{day}:{after}:{until}:{started_ns}")
+        }
+        Status::DayTotal(DayTotal { volume, is_final, off_hours, .. }) => {
+            format!("d:{symbol}:{tape}:{day}:{volume}:{is_final}:{off_hours}")
+        }
+        Status::LinkUp { .. }
+        | Status::LinkDown { .. }
+        | Status::Refused { .. }
+        | Status::Silent { .. }
+        | Status::Ownership { .. } => return None,
+    })
 }
 
 /// The 64-bit name stored in every row: xxh3 of the message id.
@@ -98,7 +129,10 @@ pub fn event_id(message_id: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AggressorSide, At, Codes, Levels, Price, Quantity, Session, Symbol, Tape, TradeDate, Value};
+    use crate::{
+        AggressorSide, At, Codes, Gap, GapReason, Levels, Method, Price, Proof, Quantity, Session, Symbol,
+        Tape, TradeDate, Value,
+    };
 
     fn stamp() -> Stamp {
         Stamp {
@@ -159,6 +193,62 @@ mod tests {
         };
         let id = Event { stamp: stamp(), body: Body::OrderBook(book) }.message_id();
         assert_eq!(id, "b:1795478000000000001:42:1");
+    }
+
+    fn id_of(status: Status) -> String {
+        Event { stamp: stamp(), body: Body::Status(status) }.message_id()
+    }
+
+    #[test]
+    fn what_is_said_of_missing_volume_is_named_by_what_it_says() {
+        let shares = Quantity::from_units;
+        let instrument = (Tape::Krx, Symbol::parse("005930").expect("symbol"));
+        let (trade_date, after, until) = (at().trade_date, shares(1_000), shares(1_250));
+        let gap = |residue| Gap {
+            reason: GapReason::ChainBreak,
+            connection: None,
+            instrument: Some(instrument),
+            from_ns: 1,
+            until_ns: Some(2),
+            detail: "whatever".to_owned(),
+            volume: Some(MissingVolume { trade_date, after, until, residue }),
+        };
+        assert_eq!(id_of(Status::GapOpened(gap(None))), "g:005930:krx:20261124:1000:1250:gap_opened:");
+        assert_eq!(
+            id_of(Status::GapOpened(gap(Some(shares(7))))),
+            "g:005930:krx:20261124:1000:1250:gap_opened:7"
+        );
+        assert_eq!(
+            id_of(Status::GapClosed(gap(Some(shares(0))))),
+            "g:005930:krx:20261124:1000:1250:gap_closed:0"
+        );
+        let of_a_frame = Gap { volume: None, ..gap(None) };
+        assert_eq!(id_of(Status::GapOpened(of_a_frame)), "s:1795478000000000001:42:1:gap_opened");
+        let recovery = Recovery {
+            instrument,
+            trade_date,
+            after,
+            until,
+            method: Method::Ka10084,
+            asked: 3,
+            returned: 300,
+            added: 12,
+            added_volume: shares(250),
+            residue: 0,
+            proof: Proof::Chained,
+            started_ns: 1_795_500_000_000_000_000,
+            detail: String::new(),
+        };
+        assert_eq!(id_of(Status::Recovery(recovery)), "y:005930:krx:20261124:1000:1250:1795500000000000000");
+        let total = DayTotal {
+            instrument,
+            trade_date,
+            volume: shares(9_000),
+            method: Method::Ka10084,
+            is_final: true,
+            off_hours: shares(40),
+        };
+        assert_eq!(id_of(Status::DayTotal(total)), "d:005930:krx:20261124:9000:true:40");
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! How a broker's feed is: what its cell says of it, and what everybody else makes of that and of its silence.
 //!
 //! Health follows the data, not the process: a feed is dead when nothing at all was heard of the broker for its liveness
-//! limit while data is expected, or when its cell has fallen silent. A feed that merely has no trades is not dead.
+//! limit while data is expected, or when its cell has fallen silent. A feed that merely has no trades is not dead. Of a
+//! living feed each connection is judged alike, and a dead one is named with its symbols.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::instrument::{Source, words};
+use crate::symbol::Symbol;
 use crate::universe::Group;
 
 words! {
@@ -44,6 +46,39 @@ pub(crate) use serde_by_word;
 
 serde_by_word!(Verdict, Source, Group);
 
+/// The most symbols that a feed names of its dead connections: 20 kB of an entry, and more than all of them carry at
+/// any broker that is known.
+pub const MOST_DEAD_SYMBOLS: usize = 2_000;
+
+/// A connection of which nothing was heard for the broker's liveness limit while data is expected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLink {
+    /// The name of its key.
+    pub key: String,
+    /// What it is to carry, each symbol once; see [`MOST_DEAD_SYMBOLS`].
+    #[serde(with = "symbols")]
+    pub symbols: Vec<Symbol>,
+    /// When its last data frame was read, UTC ns; none since the start of the process.
+    pub last_frame_ns: Option<i64>,
+}
+
+/// Serde of symbols as their texts.
+pub(crate) mod symbols {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::symbol::Symbol;
+
+    pub fn serialize<S: Serializer>(symbols: &[Symbol], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(symbols.iter().map(Symbol::as_str))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Symbol>, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        texts.iter().map(|text| Symbol::parse(text).map_err(D::Error::custom)).collect()
+    }
+}
+
 /// What a cell says of its feed: the value at `<market>.<source>` in the bucket `health`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
@@ -71,6 +106,9 @@ pub struct Health {
     pub free: BTreeMap<String, u32>,
     /// The groups that it carries: everything is asked for and answered, and data comes.
     pub carries: Vec<Group>,
+    /// Its dead connections; none = not even one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dead_links: Vec<DeadLink>,
     /// The process: its start, UTC ns.
     pub instance: i64,
     /// When this was written, UTC ns.
@@ -99,13 +137,22 @@ pub struct Feed {
     pub verdict_ns: i64,
     /// Since when it has carried the same groups, UTC ns.
     pub carries_ns: i64,
+    /// Since when each of its dead connections has been dead, by the names of the keys, UTC ns.
+    pub dead_links_ns: BTreeMap<String, i64>,
 }
 
 impl Feed {
     /// A feed of which nothing is known yet.
     #[must_use]
     pub const fn unheard(source: Source, now_ns: i64) -> Self {
-        Self { source, health: None, heard_ns: now_ns, verdict_ns: now_ns, carries_ns: now_ns }
+        Self {
+            source,
+            health: None,
+            heard_ns: now_ns,
+            verdict_ns: now_ns,
+            carries_ns: now_ns,
+            dead_links_ns: BTreeMap::new(),
+        }
     }
 
     /// Its entry was looked at and found so.
@@ -121,6 +168,9 @@ impl Feed {
         if same.is_none_or(|before| before.beat_ns != health.beat_ns) {
             self.heard_ns = now_ns;
         }
+        let known = same.map(|_| &self.dead_links_ns);
+        let since = |link: &DeadLink| known.and_then(|known| known.get(&link.key)).copied().unwrap_or(now_ns);
+        self.dead_links_ns = health.dead_links.iter().map(|link| (link.key.clone(), since(link))).collect();
         self.health = Some(health);
     }
 
@@ -168,6 +218,7 @@ pub(crate) mod tests {
             last_frame_ns: Some(5),
             free: BTreeMap::from([("main".to_owned(), 1), ("spare".to_owned(), 41)]),
             carries: vec![Group::A],
+            dead_links: Vec::new(),
             instance: 1,
             beat_ns,
         }
@@ -201,6 +252,37 @@ pub(crate) mod tests {
         // Another process: what the one before it said counts no longer.
         feed.heard(Health { instance: 2, ..health(Verdict::Alive, 5) }, 50);
         assert_eq!((feed.verdict_ns, feed.carries_ns), (50, 50));
+    }
+
+    #[test]
+    fn each_dead_connection_is_as_old_as_it_has_been_named_without_a_break() {
+        let link = |key: &str| DeadLink { key: key.to_owned(), symbols: Vec::new(), last_frame_ns: None };
+        let with = |keys: &[&str], beat_ns| Health {
+            dead_links: keys.iter().map(|key| link(key)).collect(),
+            ..health(Verdict::Alive, beat_ns)
+        };
+        let mut feed = Feed::unheard(Source::Kis, 0);
+        feed.heard(with(&["main"], 1), 10);
+        feed.heard(with(&["main", "spare"], 2), 20);
+        let since = |feed: &Feed| feed.dead_links_ns.clone().into_values().collect::<Vec<_>>();
+        assert_eq!(since(&feed), [10, 20]);
+        feed.heard(with(&["spare"], 3), 30);
+        feed.heard(with(&["main", "spare"], 4), 40);
+        assert_eq!(since(&feed), [40, 20]);
+        feed.heard(Health { instance: 2, ..with(&["spare"], 5) }, 50);
+        assert_eq!(since(&feed), [50]);
+    }
+
+    #[test]
+    fn an_entry_of_an_older_version_has_no_dead_connections() {
+        let symbols = ["005930", "BRK/B"].map(|text| Symbol::parse(text).expect("symbol"));
+        let link = DeadLink { key: "main".to_owned(), symbols: symbols.to_vec(), last_frame_ns: Some(7) };
+        let now = Health { dead_links: vec![link], ..health(Verdict::Alive, 1) };
+        let mut json = serde_json::to_value(&now).expect("json");
+        assert_eq!(json["dead_links"][0]["symbols"], serde_json::json!(["005930", "BRK/B"]));
+        assert_eq!(serde_json::from_value::<Health>(json.clone()).expect("read"), now);
+        json.as_object_mut().expect("object").remove("dead_links");
+        assert_eq!(serde_json::from_value::<Health>(json).expect("read"), health(Verdict::Alive, 1));
     }
 
     #[test]

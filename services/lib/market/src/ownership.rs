@@ -4,11 +4,17 @@
 //! compare-and-set: two that take at once cost duplicates, never a hole. A group's home is the broker that has it when
 //! all is well: group A is KIS's, group B Kiwoom's, unless a person holds it elsewhere. The home asks for its groups at
 //! all times; so when it is healthy again it has their data before the other lets go.
+//!
+//! Where only some of the home's connections are dead, the group stays and the other broker takes their symbols on loan
+//! (`loan`).
+
+mod loan;
 
 use serde::{Deserialize, Serialize};
 
 use crate::health::{Feed, Verdict, serde_by_word};
 use crate::instrument::{Market, Source, words};
+use crate::symbol::Symbol;
 use crate::time::SECOND;
 use crate::universe::{Group, Universe};
 
@@ -44,6 +50,27 @@ pub struct Ownership {
     pub missed_since_ns: Option<i64>,
     /// Takeovers in a row, each within [`CALM_NS`] of the change before: the more, the later it is handed back.
     pub failovers: u32,
+    /// What another broker carries of it besides, because connections of the owner are dead or were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loan: Option<Loan>,
+}
+
+/// Symbols of a group that a broker carries beside the group's owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loan {
+    /// The broker that has them on loan.
+    pub to: Source,
+    /// The symbols, sorted; none = all were given back.
+    #[serde(with = "crate::health::symbols")]
+    pub symbols: Vec<Symbol>,
+    /// Since when it has been so, UTC ns.
+    pub since_ns: i64,
+    /// Why, for people.
+    pub why: String,
+    /// The last frame of the dead connections, or their death when there was none, UTC ns.
+    pub missed_since_ns: Option<i64>,
+    /// Loans in a row, each within [`CALM_NS`] of the one before: the more, the later they are given back.
+    pub failovers: u32,
 }
 
 /// A change of owner, as people are told of it.
@@ -78,6 +105,15 @@ impl Change {
             why: entry.why.clone(),
             missed_since_ns: entry.missed_since_ns,
         }
+    }
+
+    /// What a loan says: the group is still its owner's, and `why` names what is on loan. `from` and `to` are the two
+    /// ways of it.
+    #[must_use]
+    pub fn of_loan(group: Group, from: Source, to: Source, loan: &Loan) -> Self {
+        let Loan { why, missed_since_ns, .. } = loan;
+        let (by, why) = (ChangedBy::Auto, why.clone());
+        Self { group, from, to, by, hold: false, why, missed_since_ns: *missed_since_ns }
     }
 }
 
@@ -135,6 +171,15 @@ pub fn candidates(universe: &Universe, market: Market, group: Group, carriers: &
     candidates
 }
 
+/// The symbols of a group, sorted.
+#[must_use]
+pub fn members(universe: &Universe, market: Market, group: Group) -> Vec<Symbol> {
+    let entries = universe.entries.iter().filter(|entry| entry.market == market && entry.group == group);
+    let mut members: Vec<Symbol> = entries.map(|entry| entry.symbol).collect();
+    members.sort_unstable();
+    members
+}
+
 /// The broker that has the group when all is well: where a person holds it, else the first candidate.
 #[must_use]
 pub fn home(candidates: &[Source], entry: Option<&Ownership>) -> Option<Source> {
@@ -158,6 +203,8 @@ pub struct View<'a> {
     pub candidates: &'a [Source],
     /// The present entry; none = never changed.
     pub entry: Option<&'a Ownership>,
+    /// The symbols of the group, sorted, see [`members`].
+    pub members: &'a [Symbol],
     /// The candidates' feeds.
     pub feeds: &'a [Feed],
     /// Whether the market is open: in a closed one nothing is changed.
@@ -216,6 +263,8 @@ impl View<'_> {
             why: format!("{from} is dead: {why}"),
             missed_since_ns: Some(missed_since_ns),
             failovers: before.saturating_add(1),
+            // Who carries the whole group carries what it had on loan.
+            loan: None,
         }
     }
 
@@ -239,6 +288,7 @@ impl View<'_> {
             why: format!("{home} has been healthy for {} s", wait_ns / SECOND),
             missed_since_ns: None,
             failovers: entry.failovers,
+            loan: None,
         })
     }
 

@@ -1,8 +1,10 @@
-//! What is not market data but must be known beside it: links, refusals, silence, gaps.
+//! What is not market data but must be known beside it: links, refusals, silence, gaps and what became of them.
 
 use crate::instrument::{Tape, words};
 use crate::ownership::Change;
+use crate::recovery::{DayTotal, MissingVolume, Recovery};
 use crate::symbol::Symbol;
+use crate::trade_date::TradeDate;
 
 words! {
     /// Why events are missing, or may be.
@@ -17,6 +19,10 @@ words! {
         JournalDamaged = "journal_damaged",
         /// The broker that carried it was dead, and another one took over.
         Failover = "failover",
+        /// The cumulative volume has a hole: between two prints, before the first or after the last one of a day.
+        ChainBreak = "chain_break",
+        /// The server lost acknowledged messages that the journal no longer has.
+        ServerLost = "server_lost",
     }
 }
 
@@ -35,6 +41,8 @@ pub struct Gap {
     pub until_ns: Option<i64>,
     /// What a person needs to know.
     pub detail: String,
+    /// Which shares are missing, where the cumulative volume tells; the instrument is named then.
+    pub volume: Option<MissingVolume>,
 }
 
 /// A change in the state of a feed.
@@ -83,6 +91,10 @@ pub enum Status {
         /// Symbols of the group that the new owner has no room for, or may not carry.
         uncovered: Vec<Symbol>,
     },
+    /// A broker was asked for missing trades.
+    Recovery(Recovery),
+    /// A broker was asked how many shares a day had.
+    DayTotal(DayTotal),
 }
 
 impl Status {
@@ -97,6 +109,38 @@ impl Status {
             Self::GapOpened(_) => "gap_opened",
             Self::GapClosed(_) => "gap_closed",
             Self::Ownership { .. } => "ownership",
+            Self::Recovery(_) => "recovery",
+            Self::DayTotal(_) => "day_total",
+        }
+    }
+
+    /// The instrument concerned, if only one is.
+    #[must_use]
+    pub const fn instrument(&self) -> Option<(Tape, Symbol)> {
+        match self {
+            Self::GapOpened(gap) | Self::GapClosed(gap) => gap.instrument,
+            Self::Recovery(recovery) => Some(recovery.instrument),
+            Self::DayTotal(total) => Some(total.instrument),
+            Self::LinkUp { .. }
+            | Self::LinkDown { .. }
+            | Self::Refused { .. }
+            | Self::Silent { .. }
+            | Self::Ownership { .. } => None,
+        }
+    }
+
+    /// The trading day whose volume it speaks of; none = it speaks of no volume.
+    #[must_use]
+    pub fn trade_date(&self) -> Option<TradeDate> {
+        match self {
+            Self::GapOpened(gap) | Self::GapClosed(gap) => gap.volume.map(|missing| missing.trade_date),
+            Self::Recovery(recovery) => Some(recovery.trade_date),
+            Self::DayTotal(total) => Some(total.trade_date),
+            Self::LinkUp { .. }
+            | Self::LinkDown { .. }
+            | Self::Refused { .. }
+            | Self::Silent { .. }
+            | Self::Ownership { .. } => None,
         }
     }
 }

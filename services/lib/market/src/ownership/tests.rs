@@ -38,11 +38,12 @@ fn away(seconds: i64, failovers: u32) -> Ownership {
         why: "kis is dead: cut".to_owned(),
         missed_since_ns: Some(5),
         failovers,
+        loan: None,
     }
 }
 
 fn view<'a>(entry: Option<&'a Ownership>, feeds: &'a [Feed]) -> View<'a> {
-    View { group: Group::A, candidates: &BOTH, entry, feeds, data_expected: true, now_ns: T }
+    View { group: Group::A, candidates: &BOTH, entry, members: &[], feeds, data_expected: true, now_ns: T }
 }
 
 fn wanted(entry: Option<&Ownership>, feeds: &[Feed]) -> Option<Source> {

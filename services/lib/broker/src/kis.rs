@@ -1,5 +1,5 @@
 //! KIS (Korea Investment & Securities): `frame` splits, `kr_…` and `us_…` parse, `control` and `session` speak,
-//! `auth` gets keys, `rest` asks for pages, `feed` puts them together.
+//! `auth` gets keys, `rest` asks for pages, `page` reads them, `feed` puts them together.
 
 pub mod auth;
 pub mod control;
@@ -8,6 +8,7 @@ pub mod field;
 pub mod frame;
 pub mod kr_book;
 pub mod kr_trade;
+pub mod page;
 pub mod parse;
 pub mod registration;
 pub mod rest;

@@ -4,6 +4,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+mod rows;
+
+pub use rows::{RowError, Rows};
+pub(crate) use rows::{Wrong, if_any, is_blank, wrong};
+
 /// What is asked for. The call itself (`ka10079`, `FHPST01060000`) is named beside it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -11,13 +11,14 @@ use broker::feed::FrameParser;
 use bus::publisher::{Outgoing, Publisher, Rewind};
 use journal::{Acknowledged, JournalError, Position, Reader, Record};
 use market::{Body, Event, Gap, GapReason, Market, Origin, Source, Stamp, Status};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::checkpoints;
 use crate::interpret::Interpreter;
 use crate::keep::Kept;
+use crate::tail::TailOut;
 
 /// How often the acknowledged position is saved: after a kill so much is published again, with the same ids.
 const SAVE_EVERY: Duration = Duration::from_millis(200);
@@ -34,7 +35,7 @@ pub struct Cursor<P> {
     /// Everything before it is handed to the publisher.
     pub position: Position,
     /// Records from memory.
-    pub tail: mpsc::Receiver<Kept>,
+    pub tail: TailOut,
     /// End of what can be read from disk.
     pub end: watch::Receiver<Position>,
     /// Tells the keeper what may be deleted.
@@ -224,6 +225,7 @@ impl<P: FrameParser + 'static> Cursor<P> {
             from_ns: from_ns.min(oldest.received_ns),
             until_ns: Some(oldest.received_ns),
             detail,
+            volume: None,
         };
         Outgoing::event(&Event { stamp, body: Body::Status(Status::GapClosed(gap)) })
     }

@@ -41,6 +41,8 @@ pub struct Following {
 pub struct Told {
     /// All groups that it has to carry.
     pub groups: Vec<Group>,
+    /// Symbols of other groups that it has on loan, because connections of their owner are dead.
+    pub lent: Vec<Symbol>,
     /// The change that led to it, where people are to be told.
     pub change: Option<Change>,
 }
@@ -73,6 +75,9 @@ pub struct Follower<F: Feed> {
     feed: Arc<F>,
     following: Following,
     groups: Vec<Group>,
+    lent: Vec<Symbol>,
+    /// What was on loan before the last change: it is carried already.
+    lent_before: Vec<Symbol>,
     uncovered: HashSet<Registration<F>>,
     out: mpsc::Sender<Received>,
     placed: watch::Sender<Placed>,
@@ -89,7 +94,9 @@ impl<F: Feed> Follower<F> {
             incomplete: Vec::new(),
             at_ns: now_ns(),
         };
-        Self { feed, following, groups, uncovered: HashSet::new(), out, placed: watch::Sender::new(placed) }
+        let placed = watch::Sender::new(placed);
+        let (lent, lent_before) = (Vec::new(), Vec::new());
+        Self { feed, following, groups, lent, lent_before, uncovered: HashSet::new(), out, placed }
     }
 
     /// What the connections were asked to carry, now and later.
@@ -108,7 +115,7 @@ impl<F: Feed> Follower<F> {
         }
         metrics::gauge!("cell_orphans").set(u32::try_from(orphans.len()).unwrap_or(u32::MAX));
         let Carried { own, guests, forbidden } =
-            universe.carried_groups(market, source, carriers, &self.groups);
+            universe.carried_groups(market, source, carriers, &self.groups, &self.lent);
         let mut registrations = self.feed.registrations(&own);
         let guests = self.place(&guests, registrations.len());
         let incomplete = self.incomplete(&universe, &guests);
@@ -121,7 +128,7 @@ impl<F: Feed> Follower<F> {
         uncovered.extend(guests.left_out);
         let at_ns = now_ns();
         self.placed.send_replace(Placed { universe, groups: self.groups.clone(), incomplete, at_ns });
-        info!(groups = ?self.groups, registrations = count, uncovered = uncovered.len(), "following the universe");
+        info!(groups = ?self.groups, lent = self.lent.len(), registrations = count, uncovered = uncovered.len(), "following the universe");
         metrics::gauge!("cell_uncovered").set(u32::try_from(uncovered.len()).unwrap_or(u32::MAX));
         self.name(uncovered).await;
     }
@@ -180,6 +187,9 @@ impl<F: Feed> Follower<F> {
                 core.insert(entry.symbol);
             }
         }
+        self.lent_before.iter().for_each(|symbol| {
+            all.remove(symbol);
+        });
         let is_missing = |symbol: &Symbol| all.contains(symbol) && !core.contains(symbol);
         let missing = guests.instruments.iter().copied().filter(|(_, symbol)| is_missing(symbol)).collect();
         let mut uncovered = forbidden;
@@ -223,9 +233,8 @@ impl<F: Feed> Follower<F> {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                Some(Told { groups, change }) = told.recv() => {
-                    self.groups = groups;
-                    self.apply(change).await;
+                Some(told) = told.recv() => {
+                    self.told(told).await;
                 }
                 _ = look.tick() => {
                     let now = self.following.files.state();
@@ -237,6 +246,12 @@ impl<F: Feed> Follower<F> {
                 }
             }
         }
+    }
+
+    async fn told(&mut self, Told { groups, lent, change }: Told) {
+        self.groups = groups;
+        self.lent_before = std::mem::replace(&mut self.lent, lent);
+        self.apply(change).await;
     }
 
     async fn read(&mut self) {

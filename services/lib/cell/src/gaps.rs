@@ -35,7 +35,15 @@ impl Gaps {
             Of::Connection(name) => (Some(name.clone()), None),
             Of::Instrument(tape, symbol) => (None, Some((*tape, *symbol))),
         };
-        let gap = Gap { reason, connection, instrument, from_ns, until_ns: None, detail: detail.to_owned() };
+        let gap = Gap {
+            reason,
+            connection,
+            instrument,
+            from_ns,
+            until_ns: None,
+            detail: detail.to_owned(),
+            volume: None,
+        };
         self.open.insert(of, gap.clone());
         Some(gap)
     }

@@ -1,10 +1,13 @@
-//! Signs of life of a feed's connections → its health. No I/O and no clock.
+//! Signs of life of a feed's connections → its health, and which of them are dead. No I/O and no clock.
 
-use std::collections::BTreeMap;
+pub mod rates;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use broker::pulse::Signs;
-use market::{Group, Health, Verdict};
+use market::health::{DeadLink, MOST_DEAD_SYMBOLS};
+use market::{Group, Health, Symbol, Verdict};
 use tracing::{error, info, warn};
 
 /// What is seen of one connection.
@@ -16,6 +19,8 @@ pub struct Reading {
     pub limit: u32,
     /// Registrations wanted of it.
     pub wanted: u32,
+    /// Their symbols, each once.
+    pub symbols: Vec<Symbol>,
     /// Its signs of life.
     pub signs: Signs,
 }
@@ -28,6 +33,10 @@ pub struct Vitals {
     started_ns: i64,
     /// Since when something has to be heard, without a break.
     expected_since_ns: Option<i64>,
+    /// The same of each connection, by the name of its key.
+    links_expected_ns: BTreeMap<String, i64>,
+    /// The keys of the connections that were dead at the last look.
+    dead: BTreeSet<String>,
     verdict: Verdict,
     since_ns: i64,
 }
@@ -42,6 +51,8 @@ impl Vitals {
             silence_ns: ns(silence),
             started_ns,
             expected_since_ns: None,
+            links_expected_ns: BTreeMap::new(),
+            dead: BTreeSet::new(),
             verdict: Verdict::Quiet,
             since_ns: started_ns,
         }
@@ -57,7 +68,13 @@ impl Vitals {
     ) -> Health {
         let latest = |of: fn(&Signs) -> i64| readings.iter().map(|one| of(&one.signs)).max().unwrap_or(0);
         let (message_ns, frame_ns) = (latest(|signs| signs.message_ns), latest(|signs| signs.frame_ns));
-        let (verdict, why) = self.verdict(readings, (message_ns, frame_ns), data_expected, now_ns);
+        let (verdict, mut why) = self.verdict(readings, (message_ns, frame_ns), data_expected, now_ns);
+        let dead_links = self.dead_links(readings, data_expected, now_ns);
+        self.tell_links(&dead_links);
+        if verdict != Verdict::Dead && !dead_links.is_empty() {
+            let keys: Vec<&str> = dead_links.iter().map(|link| link.key.as_str()).collect();
+            why = format!("{why}; dead connections: {}", keys.join(", "));
+        }
         if verdict != self.verdict {
             tell(verdict, &why);
             (self.verdict, self.since_ns) = (verdict, now_ns);
@@ -67,7 +84,7 @@ impl Vitals {
             u32::try_from(readings.iter().filter(|one| is(one)).count()).unwrap_or(u32::MAX)
         };
         let settled = readings.iter().all(|one| one.wanted == 0 || one.signs.settled);
-        let carries = settled && verdict == Verdict::Alive;
+        let carries = settled && dead_links.is_empty() && verdict == Verdict::Alive;
         Health {
             verdict,
             since_ns: self.since_ns,
@@ -81,9 +98,49 @@ impl Vitals {
             last_frame_ns: Some(frame_ns).filter(|at| *at > 0),
             free: readings.iter().map(free).collect::<BTreeMap<_, _>>(),
             carries: if carries { asked.to_vec() } else { Vec::new() },
+            dead_links,
             instance: self.started_ns,
             beat_ns: now_ns,
         }
+    }
+
+    /// Whether a connection is settled and brings data: only then is the silence of one of its symbols that symbol's.
+    #[must_use]
+    pub fn hears(&self, reading: &Reading, now_ns: i64) -> bool {
+        let Signs { settled, frame_ns, .. } = reading.signs;
+        settled && frame_ns > 0 && now_ns.saturating_sub(frame_ns) < self.silence_ns
+    }
+
+    /// The connections of which nothing was heard for the liveness limit, while something has to be.
+    fn dead_links(&mut self, readings: &[Reading], data_expected: bool, now_ns: i64) -> Vec<DeadLink> {
+        let expected = |one: &&Reading| data_expected && one.wanted > 0;
+        let before = std::mem::take(&mut self.links_expected_ns);
+        let mut room = MOST_DEAD_SYMBOLS;
+        let mut dead = Vec::new();
+        for one in readings.iter().filter(expected) {
+            let since_ns = before.get(&one.key).copied().unwrap_or(now_ns);
+            self.links_expected_ns.insert(one.key.clone(), since_ns);
+            if now_ns.saturating_sub(one.signs.message_ns.max(since_ns)) >= self.liveness_ns {
+                let symbols: Vec<Symbol> = one.symbols.iter().copied().take(room).collect();
+                room -= symbols.len();
+                let last_frame_ns = Some(one.signs.frame_ns).filter(|at| *at > 0);
+                dead.push(DeadLink { key: one.key.clone(), symbols, last_frame_ns });
+            }
+        }
+        dead
+    }
+
+    fn tell_links(&mut self, dead_links: &[DeadLink]) {
+        let now: BTreeSet<String> = dead_links.iter().map(|link| link.key.clone()).collect();
+        for connection in now.difference(&self.dead) {
+            let seconds = self.liveness_ns / SECOND;
+            error!(connection, seconds, "connection is dead: nothing was heard of it");
+        }
+        for connection in self.dead.difference(&now) {
+            info!(connection, "connection is dead no longer");
+        }
+        metrics::gauge!("cell_connections_dead").set(u32::try_from(now.len()).unwrap_or(u32::MAX));
+        self.dead = now;
     }
 
     fn verdict(
@@ -140,7 +197,7 @@ mod tests {
     /// One connection with 40 of 41 registrations, seen at a second with its last message and frame at others.
     fn judged(vitals: &mut Vitals, at: i64, message: i64, frame: i64, expected: bool) -> Health {
         let signs = Signs { message_ns: message * SECOND, frame_ns: frame * SECOND, ..UP };
-        let reading = Reading { key: "main".to_owned(), limit: 41, wanted: 40, signs };
+        let reading = Reading { key: "main".to_owned(), limit: 41, wanted: 40, symbols: Vec::new(), signs };
         vitals.judge(&[reading], &[Group::A], expected, at * SECOND)
     }
 
@@ -179,7 +236,7 @@ mod tests {
     #[test]
     fn one_connection_of_several_is_enough_to_live_and_all_must_be_settled_to_carry() {
         let mut vitals = vitals();
-        let at = |signs| Reading { key: "a".to_owned(), limit: 41, wanted: 41, signs };
+        let at = |signs| Reading { key: "a".to_owned(), limit: 41, wanted: 41, symbols: Vec::new(), signs };
         let down = Signs { message_ns: 5, frame_ns: 5, ..Signs::default() };
         let up = Signs { message_ns: 100 * SECOND, frame_ns: 100 * SECOND, ..UP };
         let idle = Reading { key: "idle".to_owned(), wanted: 0, ..at(Signs::default()) };
@@ -189,5 +246,43 @@ mod tests {
         assert_eq!(health.carries, [Group::A]);
         assert_eq!((health.keys, health.connected, health.settled, health.registered), (2, 1, 1, 40));
         assert_eq!((health.free["a"], health.free_in_all()), (0, 41));
+    }
+    #[test]
+    fn a_dead_connection_beside_a_living_one_is_named_with_its_symbols() {
+        let mut vitals = vitals();
+        let symbols = |texts: &[&str]| -> Vec<Symbol> {
+            texts.iter().map(|text| Symbol::parse(text).expect("symbol")).collect()
+        };
+        let one = |key: &str, message: i64, texts: &[&str]| Reading {
+            key: key.to_owned(),
+            limit: 41,
+            wanted: u32::try_from(texts.len()).expect("few"),
+            symbols: symbols(texts),
+            signs: Signs { message_ns: message * SECOND, frame_ns: message * SECOND, ..UP },
+        };
+        let mut judge = |at: i64, main: i64, spare: i64, on_spare: &[&str], expected| {
+            let readings = [one("main", main, &["005930"]), one("spare", spare, on_spare)];
+            vitals.judge(&readings, &[Group::A], expected, at * SECOND)
+        };
+        let both = ["005380", "035720"];
+        assert_eq!(judge(1, 1, 1, &both, true).carries, [Group::A]);
+        assert_eq!(judge(60, 60, 1, &both, true).dead_links, []);
+        let health = judge(61, 60, 1, &both, true);
+        let spare =
+            DeadLink { key: "spare".to_owned(), symbols: symbols(&both), last_frame_ns: Some(SECOND) };
+        assert_eq!((health.verdict, health.dead_links.as_slice()), (Verdict::Alive, &[spare][..]));
+        assert_eq!(health.why, "data comes; dead connections: spare");
+        assert_eq!(health.carries, [], "it is settled, and yet its symbols do not come");
+        assert_eq!(judge(62, 62, 62, &both, true).dead_links, []);
+        // Nothing is wanted of it, or the market is closed; then each has its time again.
+        assert_eq!(judge(900, 899, 62, &[], true).dead_links, []);
+        assert_eq!(judge(901, 899, 62, &both, true).dead_links, []);
+        assert_eq!(judge(961, 960, 62, &both, true).dead_links.len(), 1);
+        assert_eq!(judge(962, 960, 62, &both, false).dead_links, []);
+        let all = judge(2_000, 960, 62, &both, true);
+        assert_eq!((all.verdict, all.dead_links.len()), (Verdict::Quiet, 0));
+        let all = judge(2_060, 960, 62, &both, true);
+        assert_eq!((all.verdict, all.dead_links.len()), (Verdict::Dead, 2));
+        assert_eq!(all.why, "connected, and no message for 60 s");
     }
 }

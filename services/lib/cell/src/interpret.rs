@@ -12,6 +12,7 @@ use market::{
 };
 use tracing::{error, info, warn};
 
+use crate::chain::Chains;
 use crate::gaps::{Gaps, Of};
 use crate::note::{Noted, What};
 
@@ -19,6 +20,9 @@ use crate::note::{Noted, What};
 const STATUS_INDEX: u32 = 1 << 31;
 /// Statuses about damage beside a record, so that none shares its name with a status of the record itself.
 const DAMAGE_INDEX: u32 = 1 << 28;
+/// Statuses about the cumulative volume, beside all others: what is known of it after a restart may be less, and must not
+/// change the names of the others.
+const CHAIN_INDEX: u32 = 1 << 29;
 /// So many refusals in a row, with nothing accepted in between, are no bad luck: the broker has changed its wire.
 const ALARM_AFTER: u32 = 50;
 /// Instruments whose last side volumes are remembered: more than any universe has.
@@ -43,6 +47,7 @@ pub struct Interpreter<P> {
     items: Vec<Item>,
     sides: HashMap<(Tape, Symbol), SideVolumes>,
     gaps: Gaps,
+    chains: Chains,
     /// Names of the connections by their ids.
     connections: HashMap<i64, String>,
     /// The process was started and may have missed something since: until each connection has been told so.
@@ -52,6 +57,7 @@ pub struct Interpreter<P> {
     last_ns: Option<i64>,
     told_widths: HashSet<(&'static str, usize)>,
     statuses: u32,
+    chain_statuses: u32,
 }
 
 impl<P: FrameParser> Interpreter<P> {
@@ -64,19 +70,23 @@ impl<P: FrameParser> Interpreter<P> {
             items: Vec::new(),
             sides: HashMap::new(),
             gaps: Gaps::default(),
+            chains: Chains::default(),
             connections: HashMap::new(),
             started: None,
             refused_in_row: 0,
             last_ns: None,
             told_widths: HashSet::new(),
             statuses: 0,
+            chain_statuses: 0,
         }
     }
 
     /// Appends the messages of a record.
     pub fn read(&mut self, record: &Record, out: &mut Vec<Outgoing>) {
-        self.statuses = 0;
+        (self.statuses, self.chain_statuses) = (0, 0);
         self.last_ns = Some(record.received_ns);
+        let due = self.chains.due(record.received_ns);
+        self.of_chain(record, due, out);
         match record.kind {
             RecordKind::FRAME => self.frame(record, out),
             RecordKind::NOTE => match serde_json::from_slice(&record.payload) {
@@ -143,6 +153,14 @@ impl<P: FrameParser> Interpreter<P> {
         let closed: Vec<Gap> = self.gaps.arrived(connection, instrument, record.received_ns).collect();
         for gap in closed {
             self.status(record, Status::GapClosed(gap), out);
+        }
+        match &body {
+            Body::Trade(trade) => {
+                let told = self.chains.trade(trade, record.connection_id);
+                self.of_chain(record, told, out);
+            }
+            Body::OrderBook(book) => self.chains.book(book, record.received_ns),
+            Body::Status(_) => {}
         }
         out.push(Outgoing::event(&Event { stamp: self.stamp(record, index), body }));
     }
@@ -224,12 +242,14 @@ impl<P: FrameParser> Interpreter<P> {
                 self.opened(record, gap, out);
             }
             What::Started { last_received_ns } => {
+                self.chains.started();
                 let told = HashSet::new();
                 self.started = last_received_ns.map(|from_ns| Started { from_ns, told });
             }
             What::Took { change, missing, uncovered } => self.took(record, change, &missing, &uncovered, out),
             What::Gave { group } => {
                 info!(%group, "group given up: its owner carries it");
+                self.chains.owners_changed();
                 for gap in self.gaps.close(GapReason::Failover, record.received_ns) {
                     self.status(record, Status::GapClosed(gap), out);
                 }
@@ -237,7 +257,15 @@ impl<P: FrameParser> Interpreter<P> {
             What::JournalFull { from_ns, until_ns } => {
                 let detail = "the journal was full and the sockets were not read".to_owned();
                 let (reason, until_ns) = (GapReason::JournalFull, Some(until_ns));
-                let gap = Gap { reason, connection: None, instrument: None, from_ns, until_ns, detail };
+                let gap = Gap {
+                    reason,
+                    connection: None,
+                    instrument: None,
+                    from_ns,
+                    until_ns,
+                    detail,
+                    volume: None,
+                };
                 self.status(record, Status::GapClosed(gap), out);
             }
         }
@@ -253,6 +281,7 @@ impl<P: FrameParser> Interpreter<P> {
         uncovered: &[String],
         out: &mut Vec<Outgoing>,
     ) {
+        self.chains.owners_changed();
         let Change { group, from, to, by, .. } = change;
         info!(%group, %from, %to, %by, why = change.why, "group has another owner");
         if !uncovered.is_empty() {
@@ -295,12 +324,23 @@ impl<P: FrameParser> Interpreter<P> {
     }
 
     fn status(&mut self, record: &Record, status: Status, out: &mut Vec<Outgoing>) {
-        // Notes and frames of one connection are counted apart: so are the names of their messages.
-        let base = if record.kind == RecordKind::NOTE { STATUS_INDEX + (1 << 30) } else { STATUS_INDEX };
-        let stamp = self.stamp(record, base + self.statuses);
+        let stamp = self.stamp(record, status_base(record) + self.statuses);
         self.statuses += 1;
         out.push(Outgoing::event(&Event { stamp, body: Body::Status(status) }));
     }
+
+    fn of_chain(&mut self, record: &Record, told: Vec<Status>, out: &mut Vec<Outgoing>) {
+        for status in told {
+            let stamp = self.stamp(record, status_base(record) + CHAIN_INDEX + self.chain_statuses);
+            self.chain_statuses += 1;
+            out.push(Outgoing::event(&Event { stamp, body: Body::Status(status) }));
+        }
+    }
+}
+
+/// Notes and frames of one connection are counted apart: so are the names of their messages.
+fn status_base(record: &Record) -> u32 {
+    if record.kind == RecordKind::NOTE { STATUS_INDEX + (1 << 30) } else { STATUS_INDEX }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use crate::note::{Noted, What};
+use crate::tail::TailIn;
 
 /// Frames written before one flush: enough to make the flush cheap, few enough that the cursor is not kept waiting.
 const BATCH: usize = 256;
@@ -35,7 +36,7 @@ pub struct Keeper {
     /// What the connections hand on.
     pub received: mpsc::Receiver<Received>,
     /// Records for the cursor. When it is full they are left out: the cursor reads them from disk.
-    pub tail: mpsc::Sender<Kept>,
+    pub tail: TailIn,
     /// End of what can be read.
     pub end: watch::Sender<Position>,
     /// What is acknowledged and may be deleted.
@@ -137,7 +138,7 @@ impl Keeper {
     fn hand_on(&mut self, end: Position) {
         for item in self.kept.drain(..) {
             // Full: the cursor is behind the tail and reads from disk.
-            let _behind = self.tail.try_send(item);
+            let _behind = !self.tail.offer(item);
         }
         // After the tail: a cursor that is woken by the end finds nothing left but what was left out.
         self.end.send_replace(end);

@@ -6,6 +6,7 @@
 //! The road: `links` (sockets) → `keep` (journal) → `cursor` (one cursor over the journal, fed from memory at its
 //! tail) → `interpret` (frames to events) → the bus. The socket reader never waits for the bus.
 
+mod chain;
 mod checkpoints;
 mod cursor;
 mod follow;
@@ -21,6 +22,7 @@ pub mod run;
 pub mod section;
 pub mod settings;
 pub mod symbols;
+mod tail;
 
 pub use run::run;
 pub use section::RawBroker;

@@ -23,6 +23,7 @@ use crate::checkpoints;
 use crate::cursor::Cursor;
 use crate::follow::{Follower, Following};
 use crate::health::Vitals;
+use crate::health::rates::{Observed, Shared};
 use crate::interpret::Interpreter;
 use crate::keep::Keeper;
 use crate::links::Link;
@@ -30,12 +31,15 @@ use crate::note::{Noted, What};
 use crate::ownership::{Owners, Watch};
 use crate::rest::Rest;
 use crate::settings::CellSettings;
+use crate::tail;
 
 /// Frames between the sockets and the journal: a tenth of a second at 40,000 frames a second. Beyond it the socket
 /// waits, which is what a full disk must lead to.
 const RECEIVED: usize = 4_096;
-/// Records between the journal and the cursor in memory, about 8 MB; beyond it the cursor reads from disk.
+/// Records between the journal and the cursor in memory; beyond it, or beyond [`TAIL_BYTES`], the cursor reads from disk.
 const TAIL: usize = 16_384;
+/// Bytes of their payloads: a book of Kiwoom has ten times as many as a trade of KIS.
+const TAIL_BYTES: usize = 8 << 20;
 /// Changes of what is to be carried that wait: they come seconds apart, and one is done in milliseconds.
 const TOLD: usize = 16;
 /// Segments at the journal's end that are looked through for its last record: one may be new, another damaged.
@@ -65,7 +69,7 @@ pub async fn run<F: Feed>(feed: F, settings: CellSettings, shutdown: Shutdown) -
     info!(acknowledged = %acknowledged, end = %recovered.end, "journal opened");
 
     let (received_in, received) = mpsc::channel(RECEIVED);
-    let (tail_in, tail) = mpsc::channel(TAIL);
+    let (tail_in, tail_out) = tail::tail(TAIL, TAIL_BYTES);
     let (end_in, end) = watch::channel(recovered.end);
     let (acknowledged_in, acknowledged_out) = watch::channel(acknowledged);
     let runtime = tokio::runtime::Handle::current();
@@ -84,11 +88,16 @@ pub async fn run<F: Feed>(feed: F, settings: CellSettings, shutdown: Shutdown) -
 
     let feed = Arc::new(feed);
     let of = Arc::clone(&feed);
-    let fresh = Box::new(move || Interpreter::new(of.parser(), of.market(), of.source()));
+    let rates = Shared::default();
+    let observing = Arc::clone(&rates);
+    let fresh = Box::new(move || {
+        let parser = Observed::new(of.parser(), Arc::clone(&observing));
+        Interpreter::new(parser, of.market(), of.source())
+    });
     let cursor = Cursor {
         folder,
         position: acknowledged,
-        tail,
+        tail: tail_out,
         end,
         acknowledged: acknowledged_in,
         feed: (feed.market(), feed.source()),
@@ -101,7 +110,7 @@ pub async fn run<F: Feed>(feed: F, settings: CellSettings, shutdown: Shutdown) -
     let stop = CancellationToken::new();
     let mut keeping = tokio::task::spawn_blocking(move || keeper.run(started));
     let mut publishing = tokio::spawn(cursor.run());
-    let mut links = connect(&feed, &settings, received_in, &stop).await?;
+    let mut links = connect(&feed, &settings, received_in, rates, &stop).await?;
     let rest = Rest::start(Arc::clone(&feed), &settings.nats, &settings.service).await?;
     links.spawn(rest.answer(stop.clone()));
 
@@ -122,6 +131,7 @@ async fn connect<F: Feed>(
     feed: &Arc<F>,
     settings: &CellSettings,
     received: mpsc::Sender<broker::connection::Received>,
+    rates: Shared,
     stop: &CancellationToken,
 ) -> anyhow::Result<JoinSet<()>> {
     let tls = broker::tls::client(settings.ca_file.as_deref())?;
@@ -151,7 +161,7 @@ async fn connect<F: Feed>(
         };
         links.spawn(link.keep_open());
     }
-    let mut follower = Follower::new(Arc::clone(feed), settings.following.clone(), received);
+    let mut follower = Follower::new(Arc::clone(feed), settings.following.clone(), received.clone());
     follower.apply(None).await;
     let (told, to_follow) = mpsc::channel(TOLD);
     let now_ns = now_ns();
@@ -164,6 +174,8 @@ async fn connect<F: Feed>(
         owners: Owners::new(feed.market(), feed.source(), carriers, *rules, now_ns),
         placed: follower.placed(),
         told,
+        rates,
+        out: received,
     };
     let client = bus::connect(&settings.nats, &settings.service).await?;
     links.spawn(follower.follow(to_follow, stop.clone()));

@@ -5,6 +5,8 @@
 
 use market::{Market, Tape};
 
+use super::us_book;
+
 /// What the records of a TR are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shape {
@@ -87,9 +89,15 @@ impl Tr {
     /// Whether a record may be that wide.
     #[must_use]
     pub fn accepts(&self, width: usize) -> bool {
-        let in_range = (self.least..=self.newest + GROWTH).contains(&width);
-        // A US book is a head of 11 fields and 6 a level.
-        in_range && (self.shape != Shape::UsBook || (width <= 71 && (width - 11).is_multiple_of(6)))
+        match self.shape {
+            // Head and levels; beyond the ten levels, fewer fields than one more level would bring: `us_book` has
+            // to find the totals right before it believes that they were added at the end.
+            Shape::UsBook if width <= self.newest => {
+                width >= self.least && (width - us_book::HEAD).is_multiple_of(us_book::LEVEL)
+            }
+            Shape::UsBook => width < self.newest + us_book::LEVEL,
+            _ => (self.least..=self.newest + GROWTH).contains(&width),
+        }
     }
 
     /// The market of the TR.
@@ -119,6 +127,9 @@ mod tests {
         assert!(trade.accepts(46) && trade.accepts(47) && trade.accepts(57));
         assert!(!trade.accepts(45) && !trade.accepts(58));
         let book = Tr::of(Tape::Us, false);
-        assert!(book.accepts(17) && book.accepts(71) && !book.accepts(70) && !book.accepts(77));
+        assert!(book.accepts(17) && book.accepts(23) && book.accepts(71));
+        assert!(!book.accepts(11) && !book.accepts(16) && !book.accepts(18) && !book.accepts(70));
+        // Ten levels and what may have been added to them; eleven levels are none that is known.
+        assert!(book.accepts(72) && book.accepts(76) && !book.accepts(77) && !book.accepts(83));
     }
 }

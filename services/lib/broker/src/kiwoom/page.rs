@@ -7,11 +7,15 @@
 //! list looks like the end of the history, and was taken for it elsewhere. The real end is code 0 and one row of empty
 //! texts. A row that cannot be read aborts nothing; it is told beside the others.
 
+use market::{Symbol, Tape};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answer::Verdict;
-use super::control;
+use super::{control, registration};
+use crate::page::is_blank;
+pub use crate::page::{RowError, Rows};
+use crate::page::{Wrong, if_any, wrong};
 
 mod charts;
 mod symbols;
@@ -59,29 +63,6 @@ impl Call {
         let lists: Lists<'_> = serde_json::from_str(body).ok()?;
         Self::ALL.into_iter().find(|call| lists.get(*call).is_some())
     }
-}
-
-/// What a page holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rows<T> {
-    /// The rows that can be used, in the broker's order.
-    pub rows: Vec<T>,
-    /// Rows that cannot.
-    pub refused: Vec<RowError>,
-    /// The broker says that there is nothing more: a row of empty texts, or code 20.
-    pub ended: bool,
-}
-
-/// A row that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("row {index} {name}: {problem}")]
-pub struct RowError {
-    /// Its place in the page, from 0.
-    pub index: usize,
-    /// The broker's name of the field; `row` when it is no row at all.
-    pub name: &'static str,
-    /// What is wrong, with the text that was received.
-    pub problem: String,
 }
 
 /// A body that is no page. None of these means "no more data".
@@ -134,9 +115,6 @@ impl<'a> Lists<'a> {
     }
 }
 
-/// The field of a row that is not what belongs there, and why.
-type Wrong = (&'static str, String);
-
 /// Reads the rows of `call`, each with `read`.
 fn rows<'a, R: Deserialize<'a>, T>(
     body: &'a str,
@@ -177,24 +155,10 @@ fn accepted(body: &str) -> Result<Option<Lists<'_>>, BodyError> {
     }
 }
 
-/// Whether a row has fields and all are empty texts.
-fn is_blank(raw: &RawValue) -> bool {
-    let fields: Option<std::collections::HashMap<String, String>> = serde_json::from_str(raw.get()).ok();
-    fields.is_some_and(|fields| !fields.is_empty() && fields.values().all(|text| text.trim().is_empty()))
-}
-
-/// Adds the field's name to an error.
-fn wrong<T, E: ToString>(name: &'static str, result: Result<T, E>) -> Result<T, Wrong> {
-    result.map_err(|problem| (name, problem.to_string()))
-}
-
-/// As [`wrong`], where empty text means that nothing was supplied.
-fn if_any<T, E: ToString>(
-    name: &'static str,
-    text: &str,
-    read: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<Option<T>, Wrong> {
-    if text.trim().is_empty() { Ok(None) } else { wrong(name, read(text)).map(Some) }
+/// `stk_cd` of a symbol on a tape: `005930`, `005930_NX`, `005930_AL`; none for a tape that Kiwoom does not have.
+#[must_use]
+pub fn code(symbol: Symbol, tape: Tape) -> Option<String> {
+    registration::suffix(tape).map(|suffix| format!("{symbol}{suffix}"))
 }
 
 #[cfg(test)]

@@ -103,10 +103,10 @@ impl House {
     }
 
     /// A cursor as a process has it that finds the position and the checkpoints saved.
-    fn cursor(&self, end: Position) -> (Cursor<KisParser>, mpsc::Sender<Kept>, watch::Sender<Position>) {
+    fn cursor(&self, end: Position) -> (Cursor<KisParser>, crate::tail::TailIn, watch::Sender<Position>) {
         let (saved, _) = Acknowledged::load_all_or_start(self.journal()).expect("position");
         let checkpoints = checkpoints::from_bytes(&saved.beside).expect("checkpoints");
-        let (tail_in, tail) = mpsc::channel(16);
+        let (tail_in, tail) = crate::tail::tail(16, 1 << 20);
         let (end_in, end) = watch::channel(end);
         let fresh =
             || Interpreter::new(KisParser::new(Calendar::built_in().clone()), Market::Us, Source::Kis);

@@ -103,3 +103,31 @@ async fn a_core_symbol_misses_nothing() {
     let LinkNote::Took { missing, .. } = notes(&mut received).remove(0) else { panic!("not told") };
     assert_eq!(missing, [(Tape::Krx, symbol("035720"))]);
 }
+
+#[tokio::test]
+async fn a_loan_is_a_guest_and_only_what_is_new_of_it_is_told() {
+    let symbols = "symbols:\n- {symbol: 005380, group: A}\n- {symbol: 068270, group: B}\n- {symbol: 035720, group: B}\n- {symbol: 000660, group: B}\n";
+    let (mut follower, mut received) = follower(symbols);
+    follower.apply(None).await;
+    let told = |lent: &[&str]| Told {
+        groups: vec![Group::A],
+        lent: lent.iter().map(|text| symbol(text)).collect(),
+        change: change(Source::Kis),
+    };
+    follower.told(told(&["068270"])).await;
+    let own = ["H0STCNT0 005380", "H0STASP0 005380"].map(str::to_owned).to_vec();
+    let lent = ["H0STCNT0 068270", "H0STASP0 068270"].map(str::to_owned).to_vec();
+    assert_eq!(asked(&follower), [own.clone(), lent.clone()].concat());
+    let took = |missing: Vec<(Tape, Symbol)>, uncovered: Vec<Symbol>| {
+        let change = change(Source::Kis).expect("change");
+        LinkNote::Took { change, missing, uncovered }
+    };
+    assert_eq!(notes(&mut received), [took(vec![(Tape::Krx, symbol("068270"))], vec![])]);
+    // More than there is room for: what is carried already misses nothing.
+    follower.told(told(&["068270", "035720"])).await;
+    assert_eq!(notes(&mut received)[0], took(vec![], vec![symbol("035720")]));
+    assert_eq!(asked(&follower), [own.clone(), lent].concat());
+    follower.told(Told { change: change(Source::Kiwoom), ..told(&[]) }).await;
+    assert_eq!(asked(&follower), own);
+    assert_eq!(notes(&mut received), [LinkNote::Gave { group: Group::B }]);
+}

@@ -106,9 +106,9 @@ fn the_side_of_a_us_trade_is_found_against_the_one_before() {
     let out = read(&mut interpreter(Market::Us), &[frame(1, US.lines().next().expect("line"))]);
     let sides: Vec<_> = out
         .iter()
-        .map(|outgoing| match bus::decode(&outgoing.payload).expect("event").body {
-            Body::Trade(trade) => trade.aggressor_side,
-            other => panic!("{other:?}"),
+        .filter_map(|outgoing| match bus::decode(&outgoing.payload).expect("event").body {
+            Body::Trade(trade) => Some(trade.aggressor_side),
+            _ => None,
         })
         .collect();
     assert_eq!(sides, [AggressorSide::Unspecified, AggressorSide::Buy]);

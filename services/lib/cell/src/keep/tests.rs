@@ -6,6 +6,7 @@ use broker::connection::Frame;
 use journal::{JournalSettings, Reader, Sync};
 
 use super::*;
+use crate::tail::{TailOut, tail};
 
 const LIMIT: Duration = Duration::from_secs(30);
 /// More than a journal of 8 KiB holds, and few enough that one acknowledgement makes room for the rest.
@@ -44,7 +45,7 @@ async fn a_full_journal_drops_nothing_and_tells_how_long_it_was() {
     };
     let (writer, recovered) = Writer::open(settings).expect("journal");
     let (received_in, received) = mpsc::channel(1);
-    let (tail, mut kept) = mpsc::channel(64);
+    let (tail, mut kept) = tail(64, 1 << 20);
     let (end, _) = watch::channel(recovered.end);
     let (acknowledge, acknowledged) = watch::channel(recovered.end);
     let runtime = Handle::current();
@@ -91,7 +92,7 @@ async fn a_full_journal_drops_nothing_and_tells_how_long_it_was() {
 
 /// The next record, or nothing when none has come for so long that the keeper must be waiting for room. On a slow
 /// machine it may not have been: then it is acknowledged once more.
-async fn until_full(kept: &mut mpsc::Receiver<Kept>) -> Option<Kept> {
+async fn until_full(kept: &mut TailOut) -> Option<Kept> {
     let next = tokio::time::timeout(5 * FULL_PAUSE, kept.recv()).await.ok()?;
     Some(next.expect("a record"))
 }

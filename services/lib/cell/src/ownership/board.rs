@@ -62,7 +62,10 @@ impl Board {
                 self.buckets.insert((health, ownership))
             }
         };
-        let same = |before: &Health| (before.verdict, &before.carries) == (own.verdict, &own.carries);
+        let same = |before: &Health| {
+            (before.verdict, &before.carries, &before.dead_links)
+                == (own.verdict, &own.carries, &own.dead_links)
+        };
         let told = self.told.as_ref().is_some_and(|(at, before)| same(before) && at.elapsed() < BEAT);
         if !told {
             health.put(&format!("{}.{}", self.market, self.source), own).await?;
@@ -89,9 +92,9 @@ impl Board {
         let Some((_, ownership)) = &self.buckets else { return };
         match ownership.replace(&format!("{}.{group}", self.market), entry, revision).await {
             Ok(_) => metrics::counter!("cell_groups_taken_total").increment(1),
-            Err(BucketError::Changed { .. }) => info!(%group, "the group's owner was changed meanwhile"),
+            Err(BucketError::Changed { .. }) => info!(%group, "the group's entry was changed meanwhile"),
             Err(problem) => {
-                warn!(%group, %problem, "the group was not taken, or its taking was not confirmed")
+                warn!(%group, %problem, "the group's entry was not changed, or that was not confirmed")
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use market::health::DeadLink;
 use market::time::SECOND;
 use market::{ChangedBy, Verdict};
 
@@ -25,6 +26,7 @@ fn health(verdict: Verdict, carries: &[Group], instance: i64, now_ns: i64) -> He
         last_frame_ns: Some(now_ns),
         free: BTreeMap::new(),
         carries: carries.to_vec(),
+        dead_links: Vec::new(),
         instance,
         beat_ns: now_ns,
     }
@@ -35,6 +37,7 @@ struct Cell {
     owners: Owners,
     verdict: Verdict,
     carries: Vec<Group>,
+    dead_links: Vec<DeadLink>,
     runs: bool,
     told: Vec<Told>,
 }
@@ -56,6 +59,7 @@ impl World {
             owners: Owners::new(Market::Kr, source, &BOTH, Rules::default(), 0),
             verdict: Verdict::Alive,
             carries: Group::ALL.iter().copied().filter(|group| group.home() == source).collect(),
+            dead_links: Vec::new(),
             runs: true,
             told: Vec::new(),
         };
@@ -88,7 +92,8 @@ impl World {
         if !cell.runs {
             return;
         }
-        let own = health(cell.verdict, &cell.carries, 1, now_ns);
+        let dead_links = cell.dead_links.clone();
+        let own = Health { dead_links, ..health(cell.verdict, &cell.carries, 1, now_ns) };
         self.health.insert(source, own.clone());
         let others = self.health.iter().filter(|(other, _)| **other != source);
         let seen = Seen {
@@ -120,8 +125,9 @@ impl World {
     /// What a cell was told since the last question: its groups, and to whom one went.
     fn told(&mut self, source: Source) -> Vec<(String, Option<Source>)> {
         let text = |told: Told| {
-            let groups: Vec<&str> = told.groups.iter().map(|group| group.as_str()).collect();
-            (groups.join("+"), told.change.map(|change| change.to))
+            let groups = told.groups.iter().map(|group| group.as_str());
+            let carried: Vec<&str> = groups.chain(told.lent.iter().map(Symbol::as_str)).collect();
+            (carried.join("+"), told.change.map(|change| change.to))
         };
         std::mem::take(&mut self.cell(source).told).into_iter().map(text).collect()
     }
@@ -168,6 +174,7 @@ fn the_last_owner_goes_on_until_the_new_one_has_the_data() {
         why: "by hand".to_owned(),
         missed_since_ns: None,
         failovers: 0,
+        loan: None,
     };
     world.entries.insert(Group::A, Versioned { value: held.clone(), revision: 5 });
     world.seconds(30);
@@ -223,10 +230,83 @@ fn a_start_finds_the_owners_as_they_are_and_tells_nobody_of_an_old_change() {
         why: "kis is dead: cut".to_owned(),
         missed_since_ns: None,
         failovers: 1,
+        loan: None,
     };
     world.entries.insert(Group::A, Versioned { value: away, revision: 3 });
     world.cell(KIS).verdict = Verdict::Dead;
     world.seconds(5);
     assert_eq!(world.told(KIWOOM), [("A+B".to_owned(), None)]);
     assert_eq!(world.told(KIS), [], "the home asks for its group at all times");
+}
+
+/// KIS with two connections: `spare` is to carry these.
+fn spare(texts: &[&str]) -> DeadLink {
+    let symbols = texts.iter().map(|text| Symbol::parse(text).expect("symbol")).collect();
+    DeadLink { key: "spare".to_owned(), symbols, last_frame_ns: Some(7 * SECOND) }
+}
+
+#[test]
+fn symbols_of_one_dead_connection_go_on_loan_and_come_home_with_their_data_first() {
+    let mut world = World::new();
+    let two = "symbols:\n- {symbol: 005930, group: A}\n- {symbol: 005380, group: A}\n- {symbol: 000660, group: B}\n";
+    world.universe = Universe::from_yaml(two).expect("universe");
+    world.seconds(10);
+    world.cell(KIS).dead_links = vec![spare(&["005380"])];
+    world.cell(KIS).carries.clear();
+    world.seconds(3);
+    assert_eq!(world.told(KIWOOM), [], "a connection may come back at once");
+    world.seconds(1);
+    assert_eq!(world.told(KIWOOM), [("B+005380".to_owned(), Some(KIWOOM))]);
+    let entry = world.entries[&Group::A].value.clone();
+    assert_eq!((entry.owner, world.owner(Group::B)), (KIS, None), "the group stays");
+    assert_eq!(entry.loan.map(|loan| loan.missed_since_ns), Some(Some(7 * SECOND)));
+    world.seconds(100);
+    assert_eq!((world.told(KIS), world.told(KIWOOM)), (vec![], vec![]));
+    // Alive again, and not settled yet.
+    world.cell(KIS).dead_links.clear();
+    world.seconds(100);
+    assert_eq!(world.told(KIWOOM), []);
+    world.cell(KIS).carries = vec![Group::A];
+    world.seconds(60);
+    assert_eq!(world.told(KIWOOM), []);
+    world.seconds(2);
+    assert_eq!(world.told(KIWOOM), [("B".to_owned(), Some(KIS))], "after a healthy minute");
+    // Again: it is given back later.
+    world.cell(KIS).dead_links = vec![spare(&["005380"])];
+    world.cell(KIS).carries.clear();
+    world.seconds(5);
+    assert_eq!(world.told(KIWOOM), [("B+005380".to_owned(), Some(KIWOOM))]);
+    world.cell(KIS).dead_links.clear();
+    world.cell(KIS).carries = vec![Group::A];
+    world.seconds(119);
+    assert_eq!(world.told(KIWOOM), []);
+    world.seconds(5);
+    assert_eq!((world.told(KIS), world.told(KIWOOM)), (vec![], vec![("B".to_owned(), Some(KIS))]));
+}
+
+#[test]
+fn when_the_other_connection_dies_too_the_whole_group_goes() {
+    let mut world = World::new();
+    world.seconds(10);
+    world.cell(KIS).dead_links = vec![spare(&["005930"])];
+    world.cell(KIS).carries.clear();
+    world.seconds(5);
+    assert_eq!(world.told(KIWOOM), [("B+005930".to_owned(), Some(KIWOOM))]);
+    // The borrower starts anew: it has the loan, and tells nobody of an old change.
+    world.cell(KIWOOM).owners = Owners::new(Market::Kr, KIWOOM, &BOTH, Rules::default(), world.now_ns);
+    world.seconds(1);
+    assert_eq!(world.told(KIWOOM), [("B+005930".to_owned(), None)]);
+    world.cell(KIS).verdict = Verdict::Dead;
+    world.seconds(5);
+    assert_eq!(world.owner(Group::A), Some(KIWOOM));
+    assert_eq!(world.told(KIWOOM), [("A+B".to_owned(), Some(KIWOOM))]);
+    assert_eq!(world.entries[&Group::A].value.loan, None);
+    // One of two connections is back: the group stays away until both are.
+    world.cell(KIS).verdict = Verdict::Alive;
+    world.seconds(200);
+    assert_eq!((world.owner(Group::A), world.told(KIWOOM)), (Some(KIWOOM), vec![]));
+    world.cell(KIS).dead_links.clear();
+    world.cell(KIS).carries = vec![Group::A];
+    world.seconds(62);
+    assert_eq!(world.told(KIWOOM), [("B".to_owned(), Some(KIS))]);
 }

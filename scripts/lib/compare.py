@@ -78,7 +78,7 @@ def recovery(url, database, path):
     """Counts of recovered trades, of those that never happened so, and of trades that are nowhere."""
     truth = happened(path) if os.path.exists(path) else None
     recovered, wrong = 0, []
-    volumes = collections.defaultdict(set)
+    volumes, refilled = collections.defaultdict(set), collections.defaultdict(set)
     # Without the truth only the number of recovered trades can be told.
     which = "AND origin != 'live'" if truth is None else ""
     for row in rows(url, database, ALL_TRADES.format(which=which)):
@@ -86,6 +86,8 @@ def recovery(url, database, path):
         volumes[(source, tape_name, symbol, date)].add(volume)
         if origin == "live":
             continue
+        # A recovered trade stands in for whoever lost it, whichever broker was asked.
+        refilled[(tape_name, symbol, date)].add(volume)
         recovered += 1
         # Kiwoom's notes have no Q.
         names = [(tape_name, key, date, volume) for key in (symbol, f"Q{symbol}")]
@@ -100,6 +102,7 @@ def recovery(url, database, path):
         for (source, tape_name, symbol, date), have in volumes.items():
             key = symbol if (tape_name, symbol, date) in by_tape else f"Q{symbol}"
             first, last = min(have), max(have)
+            have = have | refilled[(tape_name, symbol, date)]
             missing += [(source, tape_name, symbol, date, volume) for volume in by_tape[(tape_name, key, date)]
                         if first < volume < last and volume not in have]
     return recovered, wrong, missing

@@ -17,16 +17,22 @@ const SYMBOLS: &str = "symbols:
 - {symbol: 068270, group: B}
 ";
 
-async fn running() -> Stack {
+/// All but the services.
+async fn prepared(symbols: &str) -> Stack {
     let mut stack = Stack::new(500, false);
     stack.start_servers().await;
     let file = stack.folder.path().join("symbols.yaml");
-    std::fs::write(&file, SYMBOLS).expect("file");
+    std::fs::write(&file, symbols).expect("file");
     stack.set("SISE__SYMBOLS__FILE", &file.display().to_string());
     stack.set("SISE__KIS__LIVENESS_LIMIT_MS", "3000");
     stack.set("SISE__SYMBOLS__FAILOVER__TAKEOVER_MS", "1000");
     stack.set("SISE__SYMBOLS__FAILOVER__HAND_BACK_MS", "6000");
     stack.start_simulator().await;
+    stack
+}
+
+async fn running() -> Stack {
+    let mut stack = prepared(SYMBOLS).await;
     for service in ["archiver", "kis-service", "kiwoom-service"] {
         stack.start(service);
     }
@@ -164,4 +170,68 @@ async fn a_person_gives_a_group_away_holds_it_and_releases_it() {
     stack.control("stop", None).await;
     until("nobody misses a share", async || trades(&stack, "kis", "005380").await > 0).await;
     assert_eq!(holes(&stack, "005380").await, 0, "asked for first, given back after");
+}
+
+/// Eight symbols of group A on two keys of KIS, one core; one of group B.
+const TWO_KEYS: &str = "symbols:
+- {symbol: 005930, core: true, group: A}
+- {symbol: 005380, group: A}
+- {symbol: 035720, group: A}
+- {symbol: 373220, group: A}
+- {symbol: 035420, group: A}
+- {symbol: 000100, group: A}
+- {symbol: 088350, group: A}
+- {symbol: 247540, group: A}
+- {symbol: 068270, group: B}
+";
+
+/// The symbols of group A that Kiwoom has on loan.
+fn lent(stack: &Stack) -> Vec<String> {
+    let state = failover(stack, &["A"]);
+    let symbols = state["groups"][0]["entry"]["loan"]["symbols"].as_array().cloned().unwrap_or_default();
+    symbols.iter().filter_map(|symbol| symbol.as_str().map(str::to_owned)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_connections_symbols_go_on_loan_and_their_group_stays() {
+    // KIS refuses the second key, until a person has corrected it: the simulator has no such key.
+    let mut stack = prepared(TWO_KEYS).await;
+    for (part, value) in [("APP_KEY", "refused-key"), ("APP_SECRET", "refused-secret"), ("MARKET", "kr")] {
+        stack.set(&format!("SISE__KIS__KEYS__SPARE__{part}"), value);
+    }
+    for service in ["archiver", "kis-service", "kiwoom-service"] {
+        stack.start(service);
+    }
+    let dead = async || stack.said("kis-service").contains("connection is dead");
+    until("the second connection is dead", dead).await;
+    let verdict = Instant::now();
+    until("symbols on loan", async || !lent(&stack).is_empty()).await;
+    let lent_symbols = lent(&stack);
+    let one = lent_symbols.iter().find(|symbol| *symbol != "005930").expect("one that is not core").clone();
+    until("trades of it from Kiwoom", async || trades(&stack, "kiwoom", &one).await > 0).await;
+    println!("{one} trades from Kiwoom {} ms after the verdict", verdict.elapsed().as_millis());
+    assert!(verdict.elapsed() < TAKEOVER_LIMIT, "{:?}", verdict.elapsed());
+    assert_eq!(owner(&stack), "kis", "the group stays");
+    let all = ["005380", "035720", "373220", "035420", "000100", "088350", "247540"];
+    let stays = all.into_iter().find(|symbol| !lent_symbols.iter().any(|lent| lent == symbol));
+    let stays = stays.expect("the first connection has some too");
+    until("trades of the living connection", async || trades(&stack, "kis", stays).await > 0).await;
+    assert_eq!(trades(&stack, "kiwoom", stays).await, 0, "{stays} is not lent");
+    assert_eq!(trades(&stack, "kis", &one).await, 0);
+    let gap = format!(
+        "SELECT count() FROM gaps WHERE reason = 'failover' AND source = 'kiwoom' AND NOT is_open AND symbol = '{one}'"
+    );
+    until("the hole has two edges", async || stack.number(&gap).await == 1).await;
+
+    for (part, value) in [("APP_KEY", "simulated-US-KEY"), ("APP_SECRET", "simulated-US-SECRET")] {
+        stack.set(&format!("SISE__KIS__KEYS__SPARE__{part}"), value);
+    }
+    stack.kill("kis-service");
+    stack.start("kis-service");
+    until("all is home", async || lent(&stack).is_empty() && owner(&stack) == "kis").await;
+    until("Kiwoom has let go", async || stack.said("kiwoom-service").contains("group given up")).await;
+    let seen = trades(&stack, "kis", &one).await;
+    until("trades of it from KIS", async || trades(&stack, "kis", &one).await > seen + 5).await;
+    stack.control("stop", None).await;
+    until("nobody misses a share of it", async || holes(&stack, &one).await == 0).await;
 }

@@ -5,6 +5,7 @@
 mod cells;
 mod commands;
 mod failover;
+mod history;
 mod journal;
 mod road;
 mod support;

@@ -12,8 +12,10 @@ use serde::Deserialize;
 
 use crate::script::Fault;
 
+pub use self::day::{Adjusted, DayKind, DaySettings, civil};
 pub use self::kiwoom::KiwoomSettings;
 
+mod day;
 mod kiwoom;
 mod values;
 
@@ -54,6 +56,7 @@ struct RawSimulator {
     requests_per_second: usize,
     faults: Faults,
     market_goes_on: bool,
+    day: day::RawDay,
     kiwoom_rest_address: Option<String>,
     kiwoom_websocket_address: Option<String>,
     kiwoom_keys: BTreeMap<String, RawKey>,
@@ -103,6 +106,7 @@ impl Default for RawSimulator {
             requests_per_second: 20,
             faults: Faults::Many(Vec::new()),
             market_goes_on: false,
+            day: day::RawDay::default(),
             kiwoom_rest_address: None,
             kiwoom_websocket_address: None,
             kiwoom_keys: BTreeMap::new(),
@@ -184,6 +188,8 @@ pub struct Settings {
     pub faults: Vec<Fault>,
     /// Whether what was registered once trades on while nobody listens, and all trades are kept beside the tape.
     pub market_goes_on: bool,
+    /// A whole day in place of a market that runs.
+    pub day: Option<DaySettings>,
     /// The Kiwoom side.
     pub kiwoom: KiwoomSettings,
 }
@@ -231,6 +237,7 @@ impl TryFrom<Raw> for Settings {
             requests_per_second: raw.requests_per_second.max(1),
             faults: faults(raw.faults)?,
             market_goes_on: raw.market_goes_on,
+            day: day::settings(raw.day, raw.seed)?,
             kiwoom,
         })
     }

@@ -1,7 +1,7 @@
 //! `/control/…`: what a demo or a test asks of the simulator itself. JSON in and out; no broker has this.
 //!
 //! - `GET /control/status`: `running`, `trades`, `books`, `events` (both), `frames` (replayed), `made`, `by_tr`,
-//!   `clients` (`id`, `broker`, `registrations`, `written`, `missed`, `unwritten`).
+//!   `clients` (`id`, `broker`, `registrations`, `written`, `missed`, `unwritten`), `day` (`day::counts`) if there is one.
 //! - `POST /control/stop`: stops making events, waits until all sockets have theirs and the tape is on disk, answers
 //!   the status with `drained`.
 //! - `POST /control/start`: goes on.
@@ -66,6 +66,7 @@ fn figures(state: &State) -> Value {
         "made": state.made.load(Ordering::Acquire),
         "by_tr": by_tr,
         "clients": clients,
+        "day": state.day.as_ref().map(crate::day::Day::figures),
     })
 }
 

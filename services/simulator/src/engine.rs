@@ -6,6 +6,8 @@ mod outbox;
 mod plan;
 mod replay;
 
+pub use self::outbox::HEAD;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;

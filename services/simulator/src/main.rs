@@ -5,11 +5,15 @@
 //! The way of an event: `engine` draws a registration, `market` makes a trade or changes a book, `format` writes the
 //! frame and the line of the tape, `server` puts the frame on the socket and the line into `tape`. What is Kiwoom's
 //! alone is in `kiwoom`; its rows wait some tens of milliseconds in `engine::outbox`.
+//!
+//! With `[simulator.day]` it has a whole day of the past in place of a market that runs: journals of what the feeds
+//! delivered of it, and pages of all of it (`day`).
 
 mod clock;
 mod config;
 mod control;
 mod credentials;
+mod day;
 mod engine;
 mod format;
 mod hub;

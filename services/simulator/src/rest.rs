@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::credentials::{LIFETIME, Refusal};
+use crate::day::{Day, kis_pages};
 use crate::format::{push_decimal, push_padded, sign};
 use crate::market::instrument::{Instrument, Row};
 use crate::market::tally::percent;
@@ -26,6 +27,8 @@ use crate::tr::{Broker, Tape};
 const PAGE: usize = 30;
 /// The TR of [`prints`].
 const PRINTS: &str = "FHPST01060000";
+/// The TR of [`us_prints`].
+const US_PRINTS: &str = "HHDFS76200300";
 
 /// The broker's routes.
 pub fn routes(state: Arc<State>) -> Router<Arc<State>> {
@@ -34,15 +37,18 @@ pub fn routes(state: Arc<State>) -> Router<Arc<State>> {
         .route("/oauth2/tokenP", post(token))
         .route("/oauth2/revokeP", post(revoke))
         .route("/uapi/domestic-stock/v1/quotations/inquire-time-itemconclusion", get(prints))
+        .route("/uapi/overseas-price/v1/quotations/inquire-ccnl", get(us_prints))
         .layer(middleware::from_fn_with_state(state, gate))
 }
 
 /// The faults of the script.
 async fn gate(Shared(state): Shared<Arc<State>>, request: Request, next: Next) -> Response {
-    let fault = state.script().rest(Broker::Kis, Instant::now());
+    let tr = request.headers().get("tr_id").and_then(|tr| tr.to_str().ok()).unwrap_or("").to_owned();
+    let fault = state.script().rest(Broker::Kis, &tr, Instant::now());
     tokio::time::sleep(fault.delay).await;
     match fault.failure {
-        None => next.run(request).await,
+        // Wrong pages are Kiwoom's.
+        None | Some(RestFailure::Page(_)) => next.run(request).await,
         Some(RestFailure::TooMany) => Refusal::Rate.of_gateway(),
         Some(RestFailure::Html | RestFailure::BadGateway) => StatusCode::BAD_GATEWAY.into_response(),
         Some(RestFailure::Code(code)) => gateway_error(&code, "오류"),
@@ -143,14 +149,8 @@ async fn prints(
     headers: HeaderMap,
     Query(parameters): Query<HashMap<String, String>>,
 ) -> Response {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let bearer = header("authorization").strip_prefix("Bearer ").unwrap_or("");
-    let call = state.credentials().call(header("appkey"), header("appsecret"), bearer, Instant::now());
-    if let Err(refusal) = call {
-        return refusal.of_gateway();
-    }
-    if header("tr_id") != PRINTS {
-        return gateway_error("OPSQ0002", "없는 서비스 코드 입니다");
+    if let Some(refusal) = refused(&state, &headers, PRINTS) {
+        return refusal;
     }
     let parameter = |name: &str| parameters.get(name).map_or("", String::as_str);
     let tape = match parameter("FID_COND_MRKT_DIV_CODE") {
@@ -163,16 +163,103 @@ async fn prints(
     let Some(hour) = hour.parse::<u32>().ok().filter(|_| hour.len() == 6) else {
         return gateway_error("OPSQ2001", "ERROR INVALID FID_INPUT_HOUR_1");
     };
+    let key = parameter("FID_INPUT_ISCD");
+    if let Some(day) = &state.day {
+        day.called(PRINTS, key, false);
+        let found = kis_pages::korean(day, key, tape, hour);
+        return Json(found.map_or_else(empty, |(it, rows, last)| of_rows(it, &rows, last.as_ref())))
+            .into_response();
+    }
     let market = state.market();
-    let found = market.find(parameter("FID_INPUT_ISCD")).and_then(|at| market.instruments.get(at));
+    let found = market.find(key).and_then(|at| market.instruments.get(at));
     Json(page(found, tape, hour)).into_response()
 }
 
+/// What a call of `tr` is answered that is not let through.
+fn refused(state: &State, headers: &HeaderMap, tr: &str) -> Option<Response> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let bearer = header("authorization").strip_prefix("Bearer ").unwrap_or("");
+    let call = state.credentials().call(header("appkey"), header("appsecret"), bearer, Instant::now());
+    if let Err(refusal) = call {
+        if let Some(day) = state.day.as_ref().filter(|_| refusal == Refusal::Rate) {
+            day.called(tr, "", true);
+        }
+        return Some(refusal.of_gateway());
+    }
+    (header("tr_id") != tr).then(|| gateway_error("OPSQ0002", "없는 서비스 코드 입니다"))
+}
+
+/// US prints of a day, newest first, 30 a page; a market that runs has none. The key of the next page is KEYB.
+async fn us_prints(
+    Shared(state): Shared<Arc<State>>,
+    headers: HeaderMap,
+    Query(parameters): Query<HashMap<String, String>>,
+) -> Response {
+    if let Some(refusal) = refused(&state, &headers, US_PRINTS) {
+        return refusal;
+    }
+    let parameter = |name: &str| parameters.get(name).map_or("", String::as_str);
+    let today = match parameter("TDAY") {
+        "1" => true,
+        "0" => false,
+        _ => return gateway_error("OPSQ2001", "ERROR INVALID TDAY"),
+    };
+    let Some(day) = &state.day else { return Json(empty()).into_response() };
+    let key = format!("D{}{}", parameter("EXCD"), parameter("SYMB"));
+    day.called(US_PRINTS, &key, false);
+    let found = kis_pages::american(day, &key, today, parameter("KEYB"));
+    let Some((it, rows, next_key)) = found else { return Json(empty()).into_response() };
+    let mut body = empty();
+    body["output1"] = json!({ "rsym": it.key, "zdiv": "4", "nrec": rows.len().to_string() });
+    body["output2"] = rows.iter().map(|row| us_row(day, it, row)).collect();
+    body["keyb"] = next_key.unwrap_or_default().into();
+    Json(body).into_response()
+}
+
+fn us_row(day: &Day, it: &Instrument, row: &Row) -> Value {
+    let dollars = |units: i64| {
+        let mut text = String::new();
+        push_decimal(&mut text, units, 4);
+        text
+    };
+    let two = |hundredths: i64| {
+        let mut text = String::new();
+        push_decimal(&mut text, hundredths, 2);
+        text
+    };
+    let change = row.print.price - it.profile.base;
+    json!({
+        "khms": format!("{:06}", day.korean_time(row.time)),
+        "last": dollars(row.print.price),
+        "sign": sign(change),
+        "diff": dollars(change.abs()),
+        "rate": two(percent(change, it.profile.base)),
+        "evol": row.print.quantity.to_string(),
+        "tvol": row.volume.to_string(),
+        "mtyp": "2",
+        "pbid": dollars(row.bid),
+        "pask": dollars(row.ask),
+        "vpow": two(percent(row.sides.1, row.sides.0)),
+    })
+}
+
+/// Success without a row.
+fn empty() -> Value {
+    json!({ "rt_cd": "0", "msg_cd": "MCA00000", "msg1": "정상처리 되었습니다.", "output1": {}, "output2": [] })
+}
+
 fn page(it: Option<&Instrument>, tape: Tape, hour: u32) -> Value {
-    let mut body = json!({ "rt_cd": "0", "msg_cd": "MCA00000", "msg1": "정상처리 되었습니다.", "output1": {}, "output2": [] });
-    let Some(it) = it else { return body };
+    let Some(it) = it else { return empty() };
     let rows = it.rows(tape);
-    if let Some(last) = rows.back() {
+    let end = rows.partition_point(|row| row.time <= hour);
+    let newest: Vec<Row> = rows.range(..end).rev().take(PAGE).copied().collect();
+    of_rows(it, &newest, rows.back())
+}
+
+/// Rows, newest first, and beside them the newest of all.
+fn of_rows(it: &Instrument, rows: &[Row], last: Option<&Row>) -> Value {
+    let mut body = empty();
+    if let Some(last) = last {
         let mut output = change(it, last.print.price);
         output["stck_prpr"] = last.print.price.to_string().into();
         output["acml_vol"] = last.volume.to_string().into();
@@ -180,8 +267,7 @@ fn page(it: Option<&Instrument>, tape: Tape, hour: u32) -> Value {
         output["rprs_mrkt_kor_name"] = "KOSPI200".into();
         body["output1"] = output;
     }
-    let end = rows.partition_point(|row| row.time <= hour);
-    body["output2"] = rows.range(..end).rev().take(PAGE).map(|row| row_of(it, row)).collect();
+    body["output2"] = rows.iter().map(|row| row_of(it, row)).collect();
     body
 }
 

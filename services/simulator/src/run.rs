@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::Settings;
+use crate::day::{self, Day};
 use crate::state::State;
 use crate::tape::Tape;
 use crate::tls::{self, TlsListener};
@@ -50,12 +51,15 @@ pub async fn start(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<Ru
     let rest = bind(settings.rest_address).await?;
     let websocket = bind(settings.websocket_address).await?;
     let acceptor = if settings.tls { Some(tls::acceptor(&settings.tls_folder)?) } else { None };
-    let tape = Tape::open(settings.tape.as_deref(), settings.market_goes_on)?;
+    let day = day(&settings).await?;
+    // Those of a day are written with its journals.
+    let tape = settings.tape.as_deref().filter(|_| day.is_none());
+    let tape = Tape::open(tape, settings.market_goes_on)?;
     // Only so that approval keys of an earlier start are unknown.
     let boot = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |time| u64::from(time.subsec_nanos()) + time.as_secs());
-    let state = Arc::new(State::new(settings, tape, boot));
+    let state = Arc::new(State::new(settings, day, tape, boot));
     let addresses = (rest.local_addr()?, websocket.local_addr()?);
 
     let mut tasks = JoinSet::new();
@@ -81,6 +85,18 @@ pub async fn start(settings: Settings, shutdown: &Shutdown) -> anyhow::Result<Ru
     };
     tasks.spawn(engine::run(state.clone(), shutdown.clone()));
     Ok(Running { rest: addresses.0, websocket: addresses.1, kiwoom, state, tasks })
+}
+
+/// The day of the settings, with its journals on disk.
+async fn day(settings: &Settings) -> anyhow::Result<Option<Day>> {
+    let Some(of) = settings.day.clone() else { return Ok(None) };
+    let (tape, layout) = (settings.tape.clone(), settings.layout);
+    let made = tokio::task::spawn_blocking(move || {
+        let day = Day::new(of)?;
+        day::write(&day, tape.as_deref(), layout)?;
+        anyhow::Ok(day)
+    });
+    Ok(Some(made.await??))
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -108,6 +108,9 @@ impl Script {
                 | FaultKind::Html
                 | FaultKind::BadGateway
                 | FaultKind::RestError
+                | FaultKind::SamePage
+                | FaultKind::OverlappingPage
+                | FaultKind::BlankPage
                 | FaultKind::SlowAnswers => self.rest.add(fault, now),
                 FaultKind::Drop
                 | FaultKind::Duplicate
@@ -161,9 +164,9 @@ impl Script {
         silent.any(|fault| fault.is_for(tr) && fault.tr_key.as_deref().is_none_or(|key| key == tr_key))
     }
 
-    /// What happens to the next REST call of a broker.
-    pub fn rest(&mut self, broker: Broker, now: Instant) -> RestFault {
-        self.rest.take(broker, now)
+    /// What happens to the next REST call of a TR.
+    pub fn rest(&mut self, broker: Broker, tr: &str, now: Instant) -> RestFault {
+        self.rest.take(broker, tr, now)
     }
 
     /// The rate at `now` in place of `rate`.

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::config::Settings;
 use crate::credentials::Credentials;
+use crate::day::Day;
 use crate::hub::{Hub, Item};
 use crate::kiwoom::tokens::Tokens;
 use crate::market::Market;
@@ -23,6 +24,8 @@ pub struct State {
     hub: Mutex<Hub>,
     market: Mutex<Market>,
     script: Mutex<Script>,
+    /// A whole day in place of a market that runs.
+    pub day: Option<Day>,
     /// The tape.
     pub tape: Tape,
     /// Events written, by TR.
@@ -40,7 +43,7 @@ pub struct State {
 impl State {
     /// The state at start.
     #[must_use]
-    pub fn new(settings: Settings, tape: Tape, boot: u64) -> Self {
+    pub fn new(settings: Settings, day: Option<Day>, tape: Tape, boot: u64) -> Self {
         let mut script = Script::default();
         script.add(settings.faults.clone());
         Self {
@@ -53,7 +56,9 @@ impl State {
             written: std::array::from_fn(|_| AtomicU64::new(0)),
             replayed: AtomicU64::new(0),
             made: AtomicU64::new(0),
-            running: AtomicBool::new(true),
+            // A day is over: nothing happens any more.
+            running: AtomicBool::new(day.is_none()),
+            day,
             lines_held: AtomicBool::new(false),
             settings,
         }

@@ -208,7 +208,7 @@ impl State {
         }
         let own: Vec<Group> = Group::ALL.iter().copied().filter(|one| one.home() == to).collect();
         let groups = [own, vec![group]].concat();
-        let guests = universe.carried_groups(market, to, &all, &groups).guests;
+        let guests = universe.carried_groups(market, to, &all, &groups, &[]).guests;
         let health = self.health(to);
         let carries = health.is_some_and(|health| health.carries.contains(&group));
         let full = health.is_some_and(|health| health.free_in_all() == 0);
@@ -261,6 +261,8 @@ impl State {
             why: why.to_owned(),
             missed_since_ns,
             failovers: known.filter(calm).map_or(0, |entry| entry.failovers),
+            // Who only holds or releases leaves what is on loan where it is.
+            loan: known.filter(|_| from == to).and_then(|entry| entry.loan.clone()),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! `sise`: the command line. One file a subcommand; small ones start no runtime, so that `sise decode` is quick.
 
+mod archive;
 mod ask;
 mod deadletter;
 mod decode;
 mod failover;
+mod gaps;
 mod journal;
 mod json;
 mod migrate;
@@ -46,6 +48,10 @@ enum Command {
     Ask(ask::Ask),
     /// Show which broker carries which group and how the brokers are; give a group to another broker.
     Failover(failover::Failover),
+    /// List what was never archived; have it archived as long as JetStream has it.
+    Archive(archive::Archive),
+    /// Find, list, explain and refill what a day's record lacks.
+    Gaps(gaps::Gaps),
     /// List what could not be understood or stored, show one, hand messages back to the archiver.
     Deadletter(deadletter::Deadletter),
     /// Follow a subject and print each event as one line of JSON.
@@ -64,6 +70,8 @@ fn main() -> ExitCode {
         Command::Migrate(command) => wait(migrate::run(&command, &arguments.config)),
         Command::Ask(command) => wait(ask::run(&command, &arguments.config)),
         Command::Failover(command) => wait(failover::run(&command, &arguments.config)),
+        Command::Archive(command) => wait(archive::run(&command, &arguments.config)),
+        Command::Gaps(command) => wait(gaps::run(&command, &arguments.config)),
         Command::Deadletter(command) => wait(deadletter::run(&command, &arguments.config)),
         Command::Tap(command) => wait(tap::run(&command, &arguments.config)),
     };

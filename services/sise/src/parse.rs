@@ -3,6 +3,7 @@
 
 mod kis;
 mod kiwoom;
+mod messages;
 
 use std::fs::File;
 use std::io::{self, BufRead, Write as _};
@@ -11,13 +12,14 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use broker::feed::{FrameParser, Item, Refusal};
+use broker::page::Rows;
 use market::{Body, Event, Market, Origin, Source, Stamp, TradeDate};
 use process::clock::now_ns;
 use serde_json::{Value, json};
 
 use crate::json;
 
-/// Reads raw messages: WebSocket frames one a line, and of Kiwoom whole REST pages too.
+/// Reads raw messages: WebSocket frames one a line, and whole REST pages.
 #[derive(clap::Args)]
 pub struct Parse {
     /// The broker: kis or kiwoom.
@@ -28,7 +30,8 @@ pub struct Parse {
     /// When the messages were received, UTC ns: gives the date that frames lack. Default: now.
     #[arg(long, value_name = "NS")]
     received_ns: Option<i64>,
-    /// The trading day, YYYYMMDD, of REST pages that lack it (ka10003, ka10084). Default: the day of receipt.
+    /// The trading day, YYYYMMDD, of REST pages that lack it (ka10003, ka10084, FHPST01060000,
+    /// HHDFS76200300). Default: the day of receipt.
     #[arg(long, value_name = "DATE", value_parser = TradeDate::parse)]
     date: Option<TradeDate>,
 }
@@ -47,10 +50,10 @@ trait Reader {
 /// When input or output fails.
 pub fn run(command: &Parse) -> anyhow::Result<ExitCode> {
     let received_ns = command.received_ns.unwrap_or_else(now_ns);
+    let date = command.date.unwrap_or_else(|| market::time::kst_date(received_ns));
     let mut reader: Box<dyn Reader> = if command.broker == "kis" {
-        Box::new(kis::Kis::new(received_ns))
+        Box::new(kis::Kis::new(received_ns, date))
     } else {
-        let date = command.date.unwrap_or_else(|| market::time::kst_date(received_ns));
         Box::new(kiwoom::Kiwoom::new(received_ns, date))
     };
     match &command.file {
@@ -116,6 +119,34 @@ fn frame(
             Item::Refused(refusal) => refused(&refusal, line, Some(index)),
         })
         .collect()
+}
+
+/// What a REST page of `call` holds.
+fn rows<T>(
+    line: usize,
+    call: &'static str,
+    page: Result<Rows<T>, impl ToString>,
+    show: impl Fn(&T) -> Value,
+) -> Vec<Value> {
+    let page = match page {
+        Ok(page) => page,
+        Err(problem) => return vec![json!({"line": line, "refused": "page", "detail": problem.to_string()})],
+    };
+    let placed = |(record, row): (usize, &T)| {
+        let mut value = json!({"line": line, "record": record, "kind": call});
+        if let (Value::Object(map), Value::Object(fields)) = (&mut value, show(row)) {
+            map.extend(fields);
+        }
+        value
+    };
+    let mut values: Vec<_> = page.rows.iter().enumerate().map(placed).collect();
+    values.extend(page.refused.iter().map(|error| {
+        json!({"line": line, "record": error.index, "refused": "row", "detail": format!("{call}: {error}")})
+    }));
+    if page.ended {
+        values.push(json!({"line": line, "kind": call, "ended": true}));
+    }
+    values
 }
 
 fn refused(refusal: &Refusal, line: usize, record: Option<usize>) -> Value {

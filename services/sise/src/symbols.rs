@@ -1,15 +1,18 @@
 //! `sise symbols check`: the symbols file and the keys → what each key carries against its limit, who carries what, and
-//! what nobody does. Opens no connection; of the keys only names and markets are looked at.
+//! what nobody does; where there is an archive, how many trades a day each symbol has. Opens no connection to a broker;
+//! of the keys only names and markets are looked at.
 
 mod keys;
 mod plan;
 mod print;
+mod trades;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Subcommand;
+use market::TradeDate;
 use market::universe::{MOST_BYTES, Universe};
 use process::config::Sources;
 use process::run::EXIT_CONFIG;
@@ -17,6 +20,7 @@ use process::text_file;
 
 use keys::{Counts, Keys, Raw};
 use plan::Plan;
+use trades::Trades;
 
 /// Looks at the symbols file.
 #[derive(clap::Args)]
@@ -40,6 +44,9 @@ struct Check {
     /// Plan with so many keys in place of the settings' ones: kis=3,kiwoom=2. A broker that is not named has none.
     #[arg(long, value_name = "COUNTS")]
     keys: Option<Counts>,
+    /// Count the trades of this day, YYYY-MM-DD, in place of the last one that the archive has.
+    #[arg(long, value_name = "DATE", value_parser = trades::day)]
+    trades_of: Option<TradeDate>,
     /// Print one object of JSON.
     #[arg(long)]
     json: bool,
@@ -51,7 +58,7 @@ struct Check {
 /// When the output cannot be written.
 pub fn run(command: &Symbols, config: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let What::Check(check) = &command.command;
-    let (file, plan) = match prepare(check, config) {
+    let (file, plan, trades) = match prepare(check, config) {
         Ok(prepared) => prepared,
         Err(error) => {
             eprintln!("sise: {error:#}");
@@ -59,12 +66,17 @@ pub fn run(command: &Symbols, config: &[PathBuf]) -> anyhow::Result<ExitCode> {
         }
     };
     let mut output = std::io::stdout().lock();
-    if check.json { print::json(&mut output, &file, &plan) } else { print::text(&mut output, &file, &plan) }
-        .context("standard output")?;
+    let trades = trades.as_ref();
+    if check.json {
+        print::json(&mut output, &file, &plan, trades)
+    } else {
+        print::text(&mut output, &file, &plan, trades)
+    }
+    .context("standard output")?;
     Ok(if plan.is_covered() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn prepare(check: &Check, config: &[PathBuf]) -> anyhow::Result<(PathBuf, Plan)> {
+fn prepare(check: &Check, config: &[PathBuf]) -> anyhow::Result<(PathBuf, Plan, Option<Trades>)> {
     let raw: Raw = Sources::new("sise", config).load()?;
     let file = check.file.clone().unwrap_or_else(|| raw.symbols.file.clone());
     let keys = match &check.keys {
@@ -72,7 +84,8 @@ fn prepare(check: &Check, config: &[PathBuf]) -> anyhow::Result<(PathBuf, Plan)>
         None => Keys::of(&raw)?,
     };
     let universe = read(&file)?;
-    Ok((file, Plan::new(&universe, &keys)))
+    let trades = trades::read(&universe, raw.clickhouse.as_ref(), check.trades_of);
+    Ok((file, Plan::new(&universe, &keys), trades))
 }
 
 /// The universe of the settings' symbols file.

@@ -45,14 +45,14 @@ pub fn trade(
     for (price, time) in [tally.open, tally.high, tally.low] {
         fields.time(time).text(sign(print.price - price)).int(print.price - price);
     }
-    fields.date(now.korea.date).text("20").text("N");
+    fields.date(now.korea.date).text(it.session.operation).text("N");
     fields.int(sizes.asks[0]).int(sizes.bids[0]).int(sizes.ask_total()).int(sizes.bid_total());
     fields.hundredths(percent(tally.volume, it.listed));
     let previous = it.previous_volume / PREVIOUS_AT_THIS_TIME;
     fields.int(previous).hundredths(percent(tally.volume, previous));
     fields.text("0").text("").int(tally.open.0);
     if layout.has_market_class() {
-        fields.text("2");
+        fields.text(it.session.class);
     }
 }
 

@@ -8,9 +8,9 @@ use super::row::push_signed;
 use super::trade::limit_sign;
 use crate::market::Market;
 use crate::market::instrument::{Instrument, Row};
-use crate::tr::Tape;
 
-const FIELDS: [&str; 9] = [
+/// Fields of a row.
+pub const FIELDS: [&str; 9] = [
     "cur_prc",
     "trde_qty",
     "cntr_tm",
@@ -22,13 +22,13 @@ const FIELDS: [&str; 9] = [
     "pred_pre_sig",
 ];
 /// What stands behind the time in a cursor.
-const TAIL: &str = "0010000";
+pub const TAIL: &str = "0010000";
 
 /// A bar of some minutes.
 #[derive(Debug)]
-struct Bar {
+pub struct Bar {
     /// HHMM00 of its start.
-    time: u32,
+    pub time: u32,
     open: i64,
     high: i64,
     low: i64,
@@ -44,11 +44,7 @@ struct Bar {
 /// The detail code.
 pub fn bars(market: &Market, body: &Value, next_key: Option<&str>) -> Result<Page, &'static str> {
     let (found, tape) = instrument(market, body)?;
-    let scope = match field(body, "tic_scope") {
-        "" => return Err("1511"),
-        scope @ ("1" | "3" | "5" | "10" | "15" | "30" | "45" | "60") => scope.parse::<u32>().unwrap_or(1),
-        _ => return Err("1517"),
-    };
+    let scope = minute_scope(body)?;
     let list = "stk_min_pole_chart_qry";
     let other_day = |it: &Instrument| {
         let day = field(body, "base_dt");
@@ -58,10 +54,13 @@ pub fn bars(market: &Market, body: &Value, next_key: Option<&str>) -> Result<Pag
     if let Some(it) = found.filter(|it| !other_day(it)) {
         let head = cursor_head(body, it);
         let before = next_key.map_or(u32::MAX, |key| cursor_time(key, &head).unwrap_or(0));
-        let mut bars = of_day(it, tape, scope);
+        let mut bars = of_rows(it.rows(tape), scope);
+        if it.forgotten(tape) > 0 && !bars.is_empty() {
+            bars.remove(0);
+        }
         bars.retain(|bar| bar.time < before);
         let start = bars.len().saturating_sub(CHART_ROWS);
-        let rows: Vec<Value> = bars[start..].iter().rev().map(|bar| row(it, bar)).collect();
+        let rows: Vec<Value> = bars[start..].iter().rev().map(|bar| row(it, it.date(), bar)).collect();
         if !rows.is_empty() {
             let more = (start > 0).then(|| format!("{head}{:06}{TAIL}", bars[start].time));
             page = Page { head: Map::new(), list, rows, next_key: more };
@@ -71,14 +70,26 @@ pub fn bars(market: &Market, body: &Value, next_key: Option<&str>) -> Result<Pag
     Ok(page)
 }
 
+/// Minutes of a bar.
+///
+/// # Errors
+/// The detail code.
+pub fn minute_scope(body: &Value) -> Result<u32, &'static str> {
+    match field(body, "tic_scope") {
+        "" => Err("1511"),
+        scope @ ("1" | "3" | "5" | "10" | "15" | "30" | "45" | "60") => Ok(scope.parse().unwrap_or(1)),
+        _ => Err("1517"),
+    }
+}
+
 fn cursor_time(key: &str, head: &str) -> Option<u32> {
     key.strip_prefix(head)?.strip_suffix(TAIL)?.parse().ok()
 }
 
-/// Oldest first.
-fn of_day(it: &Instrument, tape: Tape, scope: u32) -> Vec<Bar> {
+/// The bars of rows, both oldest first.
+pub fn of_rows<'a>(rows: impl IntoIterator<Item = &'a Row>, scope: u32) -> Vec<Bar> {
     let mut bars: Vec<Bar> = Vec::new();
-    for row in it.rows(tape) {
+    for row in rows {
         let time = start(row.time, scope);
         match bars.last_mut().filter(|bar| bar.time == time) {
             Some(bar) => add(bar, row),
@@ -92,9 +103,6 @@ fn of_day(it: &Instrument, tape: Tape, scope: u32) -> Vec<Bar> {
                 volume: row.volume,
             }),
         }
-    }
-    if it.forgotten(tape) > 0 && !bars.is_empty() {
-        bars.remove(0);
     }
     bars
 }
@@ -114,14 +122,15 @@ fn start(time: u32, scope: u32) -> u32 {
     first / 60 * 10_000 + first % 60 * 100
 }
 
-fn row(it: &Instrument, bar: &Bar) -> Value {
+/// A bar as a row.
+pub fn row(it: &Instrument, date: u32, bar: &Bar) -> Value {
     let base = it.profile.base;
     let mut change = String::new();
     push_signed(&mut change, bar.close - base);
     json!({
         "cur_prc": signed_price(bar.close, base),
         "trde_qty": bar.quantity.to_string(),
-        "cntr_tm": format!("{:08}{:06}", it.date(), bar.time),
+        "cntr_tm": format!("{date:08}{:06}", bar.time),
         "open_pric": signed_price(bar.open, base),
         "high_pric": signed_price(bar.high, base),
         "low_pric": signed_price(bar.low, base),
@@ -137,6 +146,7 @@ mod tests {
 
     use super::*;
     use crate::clock::{Local, Moment};
+    use crate::tr::Tape;
 
     #[test]
     fn bars_begin_at_their_minute() {

@@ -15,14 +15,18 @@ use crate::tr::Tape;
 
 /// Rows of a page of ka10079 and ka10080.
 pub const CHART_ROWS: usize = 900;
-const DAY_ROWS: usize = 100;
-const LAST_ROWS: usize = 30;
+/// Rows of a page of ka10084.
+pub const DAY_ROWS: usize = 100;
+/// Rows of the page of ka10003.
+pub const LAST_ROWS: usize = 30;
 /// Codes that one request may name.
 const MOST_CODES: usize = 100;
 
-const TICK_FIELDS: [&str; 8] =
+/// Fields of a row of ka10079.
+pub const TICK_FIELDS: [&str; 8] =
     ["cur_prc", "trde_qty", "cntr_tm", "open_pric", "high_pric", "low_pric", "pred_pre", "pred_pre_sig"];
-const PRINT_FIELDS: [&str; 12] = [
+/// Fields of a row of ka10003 and ka10084.
+pub const PRINT_FIELDS: [&str; 12] = [
     "tm",
     "cur_prc",
     "pred_pre",
@@ -37,14 +41,11 @@ const PRINT_FIELDS: [&str; 12] = [
     "stex_tp",
 ];
 
-/// The instrument and tape of `stk_cd`; no instrument for a code that nothing is known of.
+/// The code without suffix and the tape of `stk_cd`.
 ///
 /// # Errors
 /// The detail code.
-pub fn instrument<'a>(
-    market: &'a Market,
-    body: &Value,
-) -> Result<(Option<&'a Instrument>, Tape), &'static str> {
+pub fn code(body: &Value) -> Result<(&str, Tape), &'static str> {
     let text = field(body, "stk_cd");
     if text.is_empty() {
         return Err("1511");
@@ -53,9 +54,18 @@ pub fn instrument<'a>(
         return Err(if text.split('|').count() > MOST_CODES { "1634" } else { "1902" });
     }
     let (code, tape) = item::split(text);
-    if !item::is_plausible(code) {
-        return Err("1902");
-    }
+    if item::is_plausible(code) { Ok((code, tape)) } else { Err("1902") }
+}
+
+/// The instrument and tape of `stk_cd`; no instrument for a code that nothing is known of.
+///
+/// # Errors
+/// The detail code.
+pub fn instrument<'a>(
+    market: &'a Market,
+    body: &Value,
+) -> Result<(Option<&'a Instrument>, Tape), &'static str> {
+    let (code, tape) = code(body)?;
     let found = item::find(market, code);
     if tape == Tape::Nxt && found.is_some_and(|it| !it.has_nxt()) {
         return Err("1903");
@@ -96,15 +106,11 @@ fn slice(
 /// The detail code.
 pub fn ticks(market: &Market, body: &Value, next_key: Option<&str>) -> Result<Page, &'static str> {
     let (found, tape) = instrument(market, body)?;
-    let scope = match field(body, "tic_scope") {
-        "" => return Err("1511"),
-        scope @ ("1" | "3" | "5" | "10" | "30") => scope.parse::<usize>().unwrap_or(1),
-        _ => return Err("1517"),
-    };
+    let scope = tick_scope(body)?;
     let list = "stk_tic_chart_qry";
     let mut page = match found.map(|it| (it, slice(it, tape, body, next_key, CHART_ROWS * scope))) {
         Some((it, (rows, next_key))) if !rows.is_empty() => {
-            let rows = rows.chunks(scope).map(|rows| tick(it, rows)).collect();
+            let rows = rows.chunks(scope).map(|rows| tick(it, it.date(), rows)).collect();
             Page { head: Map::new(), list, rows, next_key }
         }
         _ => Page::blank(list, &TICK_FIELDS),
@@ -114,8 +120,20 @@ pub fn ticks(market: &Market, body: &Value, next_key: Option<&str>) -> Result<Pa
     Ok(page)
 }
 
+/// Trades of a row of ka10079.
+///
+/// # Errors
+/// The detail code.
+pub fn tick_scope(body: &Value) -> Result<usize, &'static str> {
+    match field(body, "tic_scope") {
+        "" => Err("1511"),
+        scope @ ("1" | "3" | "5" | "10" | "30") => Ok(scope.parse().unwrap_or(1)),
+        _ => Err("1517"),
+    }
+}
+
 /// One row of prints, newest first: no sign anywhere, no cumulative volume.
-fn tick(it: &Instrument, rows: &[Row]) -> Value {
+pub fn tick(it: &Instrument, date: u32, rows: &[Row]) -> Value {
     let (Some(last), Some(first)) = (rows.first(), rows.last()) else { return Value::Null };
     let prices = || rows.iter().map(|row| row.print.price);
     let quantity: i64 = rows.iter().map(|row| row.print.quantity).sum();
@@ -123,7 +141,7 @@ fn tick(it: &Instrument, rows: &[Row]) -> Value {
     json!({
         "cur_prc": last.print.price.to_string(),
         "trde_qty": quantity.to_string(),
-        "cntr_tm": format!("{:08}{:06}", it.date(), last.time),
+        "cntr_tm": format!("{date:08}{:06}", last.time),
         "open_pric": first.print.price.to_string(),
         "high_pric": prices().max().unwrap_or(0).to_string(),
         "low_pric": prices().min().unwrap_or(0).to_string(),
@@ -148,20 +166,28 @@ pub fn last(market: &Market, body: &Value) -> Result<Page, &'static str> {
 /// The detail code.
 pub fn day(market: &Market, body: &Value, next_key: Option<&str>) -> Result<Page, &'static str> {
     let (found, tape) = instrument(market, body)?;
-    let today = match field(body, "tdy_pred") {
-        "1" => true,
-        "2" => false,
-        "" => return Err("1511"),
-        _ => return Err("1517"),
-    };
-    if field(body, "tic_min") == "1" {
-        // By minutes nobody has published what it looks like.
-        return Err("1517");
-    }
+    let today = wants_today(body)?;
     let found = found.filter(|_| today).map(|it| (it, slice(it, tape, body, next_key, DAY_ROWS)));
     let next_key = found.as_ref().and_then(|(_, (_, next_key))| next_key.clone());
     let rows = found.map(|(it, (rows, _))| (it, rows));
     Ok(prints("tdy_pred_cntr", rows, tape, next_key, 1_000_000))
+}
+
+/// Whether ka10084 is asked for today; otherwise for yesterday.
+///
+/// # Errors
+/// The detail code.
+pub fn wants_today(body: &Value) -> Result<bool, &'static str> {
+    // By minutes nobody has published what it looks like.
+    if field(body, "tic_min") == "1" {
+        return Err("1517");
+    }
+    match field(body, "tdy_pred") {
+        "1" => Ok(true),
+        "2" => Ok(false),
+        "" => Err("1511"),
+        _ => Err("1517"),
+    }
 }
 
 fn prints(
@@ -181,7 +207,7 @@ fn prints(
 }
 
 /// A print with its signs; the value in units of so many won.
-fn print(it: &Instrument, row: &Row, tape: Tape, unit: i64) -> Value {
+pub fn print(it: &Instrument, row: &Row, tape: Tape, unit: i64) -> Value {
     let (base, price) = (it.profile.base, row.print.price);
     let text = |write: &dyn Fn(&mut String)| {
         let mut text = String::new();

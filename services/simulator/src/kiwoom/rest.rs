@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, Request, State as Shared};
+use axum::extract::{Extension, Path, Request, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -17,6 +17,7 @@ use super::answer::{Page, field, fine, html, refusal};
 use super::tokens::Refusal;
 use super::{minutes, pages, stocks};
 use crate::clock::Clock;
+use crate::day::{self, PageFault};
 use crate::script::RestFailure;
 use crate::state::State;
 use crate::tr::Broker;
@@ -58,23 +59,27 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 }
 
 /// The filter in front of everything, and the faults of the script.
-async fn gate(Shared(state): Shared<Arc<State>>, request: Request, next: Next) -> Response {
+async fn gate(Shared(state): Shared<Arc<State>>, mut request: Request, next: Next) -> Response {
     let headers = request.headers();
     if is_blocked(header(headers, "user-agent"), &state.settings.kiwoom.blocked_agents) {
         return html(StatusCode::BAD_REQUEST, BLOCKED);
     }
-    let fault = state.script().rest(Broker::Kiwoom, Instant::now());
-    tokio::time::sleep(fault.delay).await;
     let tr = match header(headers, "api-id") {
-        "" => "au10001",
-        tr => tr,
+        "" => "au10001".to_owned(),
+        tr => tr.to_owned(),
     };
+    let fault = state.script().rest(Broker::Kiwoom, &tr, Instant::now());
+    tokio::time::sleep(fault.delay).await;
     match fault.failure {
         None => next.run(request).await,
         Some(RestFailure::Html) => html(StatusCode::BAD_REQUEST, BLOCKED),
         Some(RestFailure::BadGateway) => html(StatusCode::BAD_GATEWAY, BAD_GATEWAY),
-        Some(RestFailure::TooMany) => refusal("1700", tr),
-        Some(RestFailure::Code(code)) => refusal(&code, tr),
+        Some(RestFailure::TooMany) => refusal("1700", &tr),
+        Some(RestFailure::Code(code)) => refusal(&code, &tr),
+        Some(RestFailure::Page(fault)) => {
+            request.extensions_mut().insert(fault);
+            next.run(request).await
+        }
     }
 }
 
@@ -123,6 +128,7 @@ async fn revoke(Shared(state): Shared<Arc<State>>, body: Bytes) -> Response {
 async fn call(
     Shared(state): Shared<Arc<State>>,
     Path(group): Path<String>,
+    fault: Option<Extension<PageFault>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -137,12 +143,24 @@ async fn call(
     let bearer = header(&headers, "authorization").strip_prefix("Bearer ").unwrap_or("");
     match state.tokens().call(bearer, tr, Instant::now()) {
         Ok(()) => {}
-        Err(Refusal::Rate) => return refusal("1700", tr),
+        Err(Refusal::Rate) => {
+            if let Some(day) = &state.day {
+                day.called(tr, "", true);
+            }
+            return refusal("1700", tr);
+        }
         Err(_) => return refusal("8005", tr),
     }
     let Ok(body) = serde_json::from_slice::<Value>(&body) else { return refusal("1517", tr) };
     let next_key = (header(&headers, "cont-yn") == "Y").then(|| header(&headers, "next-key"));
-    match page(&state, tr, &body, next_key) {
+    let answer = match state.day.as_ref().filter(|_| tr != "ka10099") {
+        Some(day) => {
+            day.called(tr, field(&body, "stk_cd"), false);
+            day::pages::page(day, tr, &body, next_key, fault.map(|Extension(fault)| fault))
+        }
+        None => page(&state, tr, &body, next_key),
+    };
+    match answer {
         Ok(page) => page.answer(tr),
         Err(code) => refusal(code, tr),
     }

@@ -22,7 +22,10 @@ pub fn values(out: &mut String, it: &Instrument, tape: Tape, nxt: bool, print: &
     values.against(30, percent(tally.volume, it.previous_volume), 10_000);
     values.hundredths(31, percent(tally.volume, it.listed)).int(32, parts(price, 2_305));
     values.hundredths(228, percent(tally.buy_volume, tally.sell_volume));
-    values.int(311, it.listed.saturating_mul(price) / (100 * MILLION)).text(290, "2").text(691, "0");
+    values
+        .int(311, it.listed.saturating_mul(price) / (100 * MILLION))
+        .text(290, it.session.kiwoom)
+        .text(691, "0");
     values.text(567, "000000").text(568, "000000");
     // As captured a number without a point; its unit is not known.
     values.int(851, percent(tally.volume, it.previous_volume / 2));

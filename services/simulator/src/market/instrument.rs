@@ -32,6 +32,22 @@ pub struct Row {
     pub sides: (i64, i64),
 }
 
+/// What the frames of a trade say of the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionCodes {
+    /// KIS: `NEW_MKOP_CLS_CODE`.
+    pub operation: &'static str,
+    /// KIS: `MARKET_CLS_CODE`.
+    pub class: &'static str,
+    /// Kiwoom: FID 290.
+    pub kiwoom: &'static str,
+}
+
+impl SessionCodes {
+    /// In session.
+    pub const REGULAR: Self = Self { operation: "20", class: "2", kiwoom: "2" };
+}
+
 /// An instrument and its running day.
 #[derive(Debug)]
 pub struct Instrument {
@@ -51,6 +67,8 @@ pub struct Instrument {
     pub previous_volume: i64,
     /// Listed shares.
     pub listed: i64,
+    /// The session that trades are said to fall into.
+    pub session: SessionCodes,
     venues: [Sizes; 2],
     middles: [Middle; 2],
     tallies: [Tally; 3],
@@ -83,6 +101,7 @@ impl Instrument {
             bid,
             previous_volume,
             listed: previous_volume * 300,
+            session: SessionCodes::REGULAR,
             venues: [Sizes::fresh(&mut random, cap), second],
             middles: [Middle::default(); 2],
             tallies: [Tally::default(); 3],
@@ -197,6 +216,17 @@ impl Instrument {
             self.remember(tape, print, time);
         }
         print
+    }
+
+    /// Counts a print that was drawn elsewhere, and before it the shares and the value that entered the counters off
+    /// hours; `quote` is the best ask and bid after it. Nothing is remembered for REST.
+    pub fn play(&mut self, tape: Tape, print: &Print, off_hours: (i64, i64), quote: (i64, i64), time: u32) {
+        let tally = &mut self.tallies[tape.index()];
+        tally.volume += off_hours.0;
+        tally.value += off_hours.1;
+        tally.record(print, time);
+        self.last = print.price;
+        (self.ask, self.bid) = quote;
     }
 
     fn remember(&mut self, tape: Tape, print: Print, time: u32) {

@@ -17,7 +17,8 @@ pub struct Fault {
     /// Only this broker.
     #[serde(default)]
     pub broker: Option<Broker>,
-    /// Only frames of this TR (Kiwoom: `0B` or, with a tape, `0B_NX`); for `silent` only registrations of it.
+    /// Only frames of this TR (Kiwoom: `0B` or, with a tape, `0B_NX`); for `silent` only registrations of it; faults of
+    /// REST: only calls of this TR (`ka10079`, `FHPST01060000`).
     #[serde(default)]
     pub tr: Option<String>,
     /// `silent`: only registrations of this key.
@@ -26,6 +27,12 @@ pub struct Fault {
     /// `drop`, `duplicate`: how many events; `grow`: how many fields; faults of REST: how many calls.
     #[serde(default = "one")]
     pub count: u64,
+    /// Faults of REST: so many calls of its kind go well before it.
+    #[serde(default)]
+    pub skip: u64,
+    /// `overlapping_page`: how many rows.
+    #[serde(default = "ten_rows")]
+    pub rows: usize,
     /// `stall`, `mute`, `slow`, `slow_answers`: how long.
     #[serde(default = "ten")]
     pub seconds: u64,
@@ -64,6 +71,10 @@ fn two_thousand() -> u64 {
 }
 
 fn ten() -> u64 {
+    10
+}
+
+fn ten_rows() -> usize {
     10
 }
 
@@ -115,6 +126,12 @@ pub enum FaultKind {
     BadGateway,
     /// The next `count` REST calls are refused with `code`: Kiwoom's detail code, KIS's `msg_cd`.
     RestError,
+    /// Of a day, the next `count` further pages of Kiwoom are the ones before them, with the cursor they were asked with.
+    SamePage,
+    /// Of a day, the next `count` further pages of Kiwoom begin `rows` rows too early.
+    OverlappingPage,
+    /// Of a day, the next `count` pages of Kiwoom are one row of empty texts.
+    BlankPage,
     /// REST answers come `delay_ms` later, for `seconds`.
     SlowAnswers,
     /// Ends grow, silent, slow, slow answers, and whatever has not happened yet.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Fault, FaultKind};
+use crate::day::PageFault;
 use crate::tr::Broker;
 
 /// What the broker answers in place of data.
@@ -19,6 +20,8 @@ pub enum RestFailure {
     BadGateway,
     /// A refusal with this code.
     Code(String),
+    /// Data, but the wrong page of it.
+    Page(PageFault),
 }
 
 /// What happens to one call.
@@ -33,6 +36,8 @@ pub struct RestFault {
 #[derive(Debug)]
 struct Failing {
     broker: Option<Broker>,
+    tr: Option<String>,
+    skip: u64,
     calls: u64,
     failure: RestFailure,
 }
@@ -56,6 +61,9 @@ impl Rest {
             FaultKind::Html => RestFailure::Html,
             FaultKind::BadGateway => RestFailure::BadGateway,
             FaultKind::RestError => RestFailure::Code(fault.code.unwrap_or_else(|| "1999".to_owned())),
+            FaultKind::SamePage => RestFailure::Page(PageFault::Again),
+            FaultKind::OverlappingPage => RestFailure::Page(PageFault::Overlap(fault.rows)),
+            FaultKind::BlankPage => RestFailure::Page(PageFault::Blank),
             FaultKind::SlowAnswers => {
                 let until = now + Duration::from_secs(fault.seconds);
                 self.slow.push((fault.broker, until, Duration::from_millis(fault.delay_ms)));
@@ -63,19 +71,26 @@ impl Rest {
             }
             _ => return,
         };
-        self.failing.push_back(Failing { broker: fault.broker, calls: fault.count, failure });
+        let (broker, tr, skip) = (fault.broker, fault.tr, fault.skip);
+        self.failing.push_back(Failing { broker, tr, skip, calls: fault.count, failure });
     }
 
-    /// What happens to a call of `broker` at `now`.
-    pub fn take(&mut self, broker: Broker, now: Instant) -> RestFault {
+    /// What happens to a call of `tr` at `now`.
+    pub fn take(&mut self, broker: Broker, tr: &str, now: Instant) -> RestFault {
         self.slow.retain(|(_, until, _)| now < *until);
         let mut slow = self.slow.iter().filter(|(named, _, _)| is_for(*named, broker));
         let delay = slow.next().map_or(Duration::ZERO, |(_, _, delay)| *delay);
-        let position = self.failing.iter().position(|failing| is_for(failing.broker, broker));
+        let position = self.failing.iter().position(|failing| {
+            is_for(failing.broker, broker) && failing.tr.as_deref().is_none_or(|named| named == tr)
+        });
         let Some(position) = position else { return RestFault { delay, failure: None } };
         let Some(failing) = self.failing.get_mut(position) else {
             return RestFault { delay, failure: None };
         };
+        if failing.skip > 0 {
+            failing.skip -= 1;
+            return RestFault { delay, failure: None };
+        }
         let failure = Some(failing.failure.clone());
         failing.calls = failing.calls.saturating_sub(1);
         if failing.calls == 0 {
@@ -101,11 +116,11 @@ mod tests {
         }
         let delay = Duration::from_millis(30);
         let of = |failure| RestFault { delay, failure };
-        assert_eq!(rest.take(Broker::Kis, now), of(Some(RestFailure::BadGateway)));
-        assert_eq!(rest.take(Broker::Kiwoom, now), of(Some(RestFailure::TooMany)));
-        assert_eq!(rest.take(Broker::Kiwoom, now), of(Some(RestFailure::TooMany)));
-        assert_eq!(rest.take(Broker::Kiwoom, now), of(None));
+        assert_eq!(rest.take(Broker::Kis, "FHPST01060000", now), of(Some(RestFailure::BadGateway)));
+        assert_eq!(rest.take(Broker::Kiwoom, "ka10079", now), of(Some(RestFailure::TooMany)));
+        assert_eq!(rest.take(Broker::Kiwoom, "ka10079", now), of(Some(RestFailure::TooMany)));
+        assert_eq!(rest.take(Broker::Kiwoom, "ka10079", now), of(None));
         let later = now + Duration::from_secs(5);
-        assert_eq!(rest.take(Broker::Kis, later), RestFault::default());
+        assert_eq!(rest.take(Broker::Kis, "FHPST01060000", later), RestFault::default());
     }
 }

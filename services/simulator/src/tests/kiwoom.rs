@@ -4,4 +4,4 @@ mod data;
 mod faults;
 mod protocol;
 mod rest;
-mod support;
+pub mod support;

@@ -56,8 +56,16 @@ fn group_line(state: &State, group: Group, entry: Option<&Ownership>) -> [String
         entry.map_or_else(|| "default".to_owned(), |entry| entry.by.to_string()),
         if held { "yes" } else { "no" }.to_owned(),
         entry.map_or_else(|| "-".to_owned(), |entry| clock(entry.since_ns)),
-        entry.map_or_else(String::new, |entry| entry.why.clone()),
+        entry.map_or_else(String::new, why),
     ]
+}
+
+/// Why the owner is the owner, and what somebody else carries.
+fn why(entry: &Ownership) -> String {
+    let lent = entry.loan.as_ref().filter(|loan| !loan.symbols.is_empty());
+    let lent = lent.map(|loan| format!("{} symbols at {}: {}", loan.symbols.len(), loan.to, loan.why));
+    let parts = [Some(entry.why.clone()).filter(|why| !why.is_empty()), lent];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn feed_line(state: &State, source: Source, health: Option<&Health>) -> [String; 9] {

@@ -22,6 +22,7 @@ fn health(verdict: Verdict, free: u32) -> Health {
         last_frame_ns: Some(NOW - 4 * SECOND),
         free: BTreeMap::from([("main".to_owned(), free)]),
         carries: Vec::new(),
+        dead_links: Vec::new(),
         instance: 1,
         beat_ns: NOW - SECOND,
     }
@@ -63,6 +64,7 @@ fn a_group_is_given_and_held_and_released() {
         why: "given by hand".to_owned(),
         missed_since_ns: None,
         failovers: 0,
+        loan: None,
     };
     assert_eq!(given, expected);
     let held = state(alive(), alive(), Some(given));

@@ -1,7 +1,6 @@
 //! Kiwoom: WebSocket messages one a line, single rows of a REAL frame, and REST bodies over one or many lines.
 //!
-//! A line that begins with a brace begins a message; indented lines and the closing brace belong to it. Tokens and keys
-//! that a message may carry are not printed.
+//! Tokens and keys that a message may carry are not printed.
 
 use broker::kiwoom::control::{self, Asked, Control};
 use broker::kiwoom::page::{self, BodyError, Call, MinuteRow, Rows, SymbolRow, TickRow, TradeRow};
@@ -12,19 +11,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Reader;
+use super::messages::Messages;
 use crate::json::clock;
-
-/// A message longer than this is none: the longest page, a list of all symbols, has a tenth of it.
-const LONGEST: usize = 8 << 20;
 
 /// Reads messages and pages.
 pub struct Kiwoom {
     parser: KiwoomParser,
     received_ns: i64,
     date: TradeDate,
-    /// Lines of a message that has not ended, and the number of its first.
-    open: String,
-    first: usize,
+    messages: Messages,
 }
 
 /// An element of a frame's data, as dead letters hold it.
@@ -37,7 +32,7 @@ struct Row {
 impl Kiwoom {
     pub fn new(received_ns: i64, date: TradeDate) -> Self {
         let parser = KiwoomParser::new(Calendar::built_in().clone());
-        Self { parser, received_ns, date, open: String::new(), first: 0 }
+        Self { parser, received_ns, date, messages: Messages::default() }
     }
 
     fn message(&mut self, text: &str, line: usize) -> Vec<Value> {
@@ -71,34 +66,20 @@ impl Kiwoom {
         }
     }
 
-    /// The message that is open, complete or not.
-    fn close(&mut self) -> Vec<Value> {
-        let open = std::mem::take(&mut self.open);
-        self.message(&open, self.first)
+    fn all(&mut self, messages: Vec<(String, usize)>) -> Vec<Value> {
+        messages.into_iter().flat_map(|(text, line)| self.message(&text, line)).collect()
     }
 }
 
 impl Reader for Kiwoom {
     fn line(&mut self, text: &str, line: usize) -> Vec<Value> {
-        let mut values = Vec::new();
-        if !self.open.is_empty() {
-            if !text.starts_with('{') && self.open.len() + text.len() < LONGEST {
-                self.open.push('\n');
-                self.open.push_str(text);
-                return if text.starts_with('}') { self.close() } else { values };
-            }
-            values = self.close();
-        }
-        if text.starts_with('{') && !text.trim_end().ends_with('}') {
-            (self.open, self.first) = (text.to_owned(), line);
-        } else {
-            values.extend(self.message(text, line));
-        }
-        values
+        let whole = self.messages.line(text, line);
+        self.all(whole)
     }
 
     fn end(&mut self) -> Vec<Value> {
-        self.close()
+        let whole = self.messages.end();
+        self.all(whole)
     }
 }
 
@@ -124,25 +105,7 @@ fn rows<T>(
     page: Result<Rows<T>, BodyError>,
     show: impl Fn(&T) -> Value,
 ) -> Vec<Value> {
-    let page = match page {
-        Ok(page) => page,
-        Err(problem) => return vec![json!({"line": line, "refused": "page", "detail": problem.to_string()})],
-    };
-    let placed = |(record, row): (usize, &T)| {
-        let mut value = json!({"line": line, "record": record, "kind": call.id()});
-        if let (Value::Object(map), Value::Object(fields)) = (&mut value, show(row)) {
-            map.extend(fields);
-        }
-        value
-    };
-    let mut values: Vec<_> = page.rows.iter().enumerate().map(placed).collect();
-    values.extend(page.refused.iter().map(|error| {
-        json!({"line": line, "record": error.index, "refused": "row", "detail": format!("{}: {error}", call.id())})
-    }));
-    if page.ended {
-        values.push(json!({"line": line, "kind": call.id(), "ended": true}));
-    }
-    values
+    super::rows(line, call.id(), page, show)
 }
 
 fn price(price: Option<Price>) -> Option<String> {

@@ -11,6 +11,7 @@ use anyhow::bail;
 use market::{Market, Source};
 use process::{ConfigError, Secret};
 use serde::Deserialize;
+use store::ClickhouseSettings;
 
 /// More keys a broker than anybody has: a slip of the pen, or a plan that no broker would allow.
 const MOST_KEYS: usize = 1_000;
@@ -21,6 +22,8 @@ const MOST_KEYS: usize = 1_000;
 pub struct Raw {
     kis: RawBroker,
     kiwoom: RawBroker,
+    /// The archive, where one is set.
+    pub clickhouse: Option<ClickhouseSettings>,
     /// Which file, and who runs.
     pub symbols: RawSymbols,
 }

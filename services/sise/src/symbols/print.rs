@@ -8,9 +8,10 @@ use market::Source;
 use serde_json::{Value, json};
 
 use super::plan::{Feed, GroupShare, Orphan, Piece, Plan, Share};
+use super::trades::{GroupTrades, Trades};
 
 /// Tables; what is not covered comes last and in capitals, where a person looks.
-pub fn text(out: &mut impl Write, file: &Path, plan: &Plan) -> Result<()> {
+pub fn text(out: &mut impl Write, file: &Path, plan: &Plan, trades: Option<&Trades>) -> Result<()> {
     writeln!(out, "{}: {} symbols", file.display(), plan.symbols)?;
     for (market, carriers) in &plan.carriers {
         let carriers = if carriers.is_empty() { "nobody".to_owned() } else { words(carriers) };
@@ -27,6 +28,9 @@ pub fn text(out: &mut impl Write, file: &Path, plan: &Plan) -> Result<()> {
     }
     feeds(out, &plan.feeds)?;
     groups(out, &plan.groups)?;
+    if let Some(trades) = trades {
+        trades_a_day(out, &trades.groups)?;
+    }
     writeln!(out)?;
     if plan.is_covered() {
         return writeln!(out, "everything is covered");
@@ -58,6 +62,28 @@ fn groups(out: &mut impl Write, groups: &[GroupShare]) -> Result<()> {
             let Share { kis, kiwoom, both, nobody } = share;
             let (market, group) = (group.market, group.group);
             writeln!(out, "{market:<8}{group:<7}{what:<8}{kis:>10}{kiwoom:>13}{both:>6}{nobody:>8}")?;
+        }
+    }
+    Ok(())
+}
+
+/// A line a group, then a line a symbol, most first.
+fn trades_a_day(out: &mut impl Write, groups: &[GroupTrades]) -> Result<()> {
+    if groups.is_empty() {
+        return writeln!(out, "\nthe archive has no trades of that day");
+    }
+    writeln!(out, "\ntrades a day, as archived")?;
+    writeln!(out, "{:<8}{:<7}{:<12}{:<16}{:>10}", "market", "group", "day", "symbol", "trades")?;
+    let mut row = |group: &GroupTrades, symbol: &str, trades: u64| {
+        let GroupTrades { market, group, day, .. } = group;
+        writeln!(out, "{market:<8}{group:<7}{day:<12}{symbol:<16}{trades:>10}")
+    };
+    for group in groups {
+        row(group, "all", group.trades)?;
+    }
+    for group in groups {
+        for (symbol, trades) in &group.symbols {
+            row(group, symbol.as_str(), *trades)?;
         }
     }
     Ok(())
@@ -107,7 +133,7 @@ fn words(sources: &[Source]) -> String {
 }
 
 /// One object on one line.
-pub fn json(out: &mut impl Write, file: &Path, plan: &Plan) -> Result<()> {
+pub fn json(out: &mut impl Write, file: &Path, plan: &Plan, trades: Option<&Trades>) -> Result<()> {
     let carriers = plan.carriers.iter().map(|(market, by)| (market.to_string(), json!(sources(by))));
     let value = json!({
         "file": file.display().to_string(),
@@ -118,6 +144,7 @@ pub fn json(out: &mut impl Write, file: &Path, plan: &Plan) -> Result<()> {
         "feeds": plan.feeds.iter().map(feed).collect::<Vec<_>>(),
         "groups": plan.groups.iter().map(group).collect::<Vec<_>>(),
         "orphans": plan.orphans.iter().map(orphan).collect::<Vec<_>>(),
+        "trades_a_day": trades.map(|trades| trades.groups.iter().map(group_trades).collect::<Vec<_>>()),
     });
     writeln!(out, "{value}")
 }
@@ -150,6 +177,17 @@ fn group(group: &GroupShare) -> Value {
         "symbols": group.symbols,
         "trades": share(group.trades),
         "books": share(group.books),
+    })
+}
+
+fn group_trades(group: &GroupTrades) -> Value {
+    let symbols = group.symbols.iter().map(|(symbol, trades)| (symbol.to_string(), json!(trades)));
+    json!({
+        "market": group.market.as_str(),
+        "group": group.group.as_str(),
+        "day": group.day,
+        "trades": group.trades,
+        "symbols": symbols.collect::<serde_json::Map<_, _>>(),
     })
 }
 

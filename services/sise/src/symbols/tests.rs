@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use broker::lines::Subscription as _;
 use market::{Market, Source};
+use store::query::TradeCount;
 
 use super::plan::{Feed, Orphan, Share};
 use super::*;
@@ -63,7 +64,7 @@ fn uncovered(feed: &Feed) -> Vec<String> {
 
 fn printed(plan: &Plan) -> String {
     let mut out = Vec::new();
-    print::text(&mut out, Path::new("symbols.yaml"), plan).expect("text");
+    print::text(&mut out, Path::new("symbols.yaml"), plan, None).expect("text");
     String::from_utf8(out).expect("text")
 }
 
@@ -219,8 +220,8 @@ fn named_files_are_read_from_the_folder_of_the_symbols_file() {
     let check = |files: &str| {
         std::fs::write(at("symbols.yaml"), format!("files:\n{files}")).expect("file");
         let keys = Some("kis=1".parse().expect("counts"));
-        let check = Check { file: Some(at("symbols.yaml")), keys, json: false };
-        prepare(&check, &[]).map(|(_, plan)| plan.symbols).map_err(|error| format!("{error:#}"))
+        let check = Check { file: Some(at("symbols.yaml")), keys, trades_of: None, json: false };
+        prepare(&check, &[]).map(|(_, plan, _)| plan.symbols).map_err(|error| format!("{error:#}"))
     };
     let absolute = format!("- file: lists/a.txt\n- file: {}\n", at("b.txt").display());
     assert_eq!(check(&absolute), Ok(3));
@@ -254,7 +255,7 @@ fn json_names_what_is_uncovered() {
     let universe = Universe::from_yaml("symbols:\n- symbol: 005930\n").expect("universe");
     let plan = planned_with(&universe, "kis=1", &settings(&[("SISE__KIS__REGISTRATION_LIMIT", "1")]));
     let mut out = Vec::new();
-    print::json(&mut out, Path::new("symbols.yaml"), &plan).expect("json");
+    print::json(&mut out, Path::new("symbols.yaml"), &plan, None).expect("json");
     let value: serde_json::Value = serde_json::from_slice(&out).expect("one object");
     assert_eq!(value["covered"], false);
     assert_eq!(value["feeds"][0]["keys"], serde_json::json!([{"key": "key1", "registrations": 1}]));
@@ -262,4 +263,49 @@ fn json_names_what_is_uncovered() {
         {"name": "H0STASP0 005930", "symbol": "005930", "tape": "krx", "kinds": ["orderbook"]}
     ]);
     assert_eq!(value["feeds"][0]["uncovered"], uncovered);
+}
+
+#[test]
+fn trades_a_day_are_told_by_group_and_symbol() {
+    let yaml = "symbols:\n- {symbol: 005930, group: A}\n- {symbol: 005380, group: A}\n- {symbol: 068270, group: B}\n- {symbol: 035720, group: A}\n- {symbol: AAPL, market: us, listing: NAS}\n";
+    let universe = Universe::from_yaml(yaml).expect("universe");
+    let count = |symbol: &str, trades| TradeCount {
+        market: "kr".to_owned(),
+        symbol: symbol.to_owned(),
+        day: "2026-11-25".to_owned(),
+        trades,
+    };
+    // 000660 is not of the universe, 035720 has no trade, and the archive has nothing of the US.
+    let counts = [count("000660", 9), count("005380", 70), count("005930", 1_200), count("068270", 30)];
+    let trades = Trades::new(&universe, &counts);
+    let mut out = Vec::new();
+    let plan = planned(&universe, "kis=1,kiwoom=1");
+    print::text(&mut out, Path::new("symbols.yaml"), &plan, Some(&trades)).expect("text");
+    let text = String::from_utf8(out).expect("text");
+    let (_, table) = text.split_once("trades a day, as archived\n").expect("table");
+    let expected = "\
+market  group  day         symbol              trades
+kr      A      2026-11-25  all                   1270
+kr      B      2026-11-25  all                     30
+kr      A      2026-11-25  005930                1200
+kr      A      2026-11-25  005380                  70
+kr      A      2026-11-25  035720                   0
+kr      B      2026-11-25  068270                  30
+";
+    assert!(table.starts_with(expected), "{table}");
+    let mut out = Vec::new();
+    print::json(&mut out, Path::new("symbols.yaml"), &plan, Some(&trades)).expect("json");
+    let json: serde_json::Value = serde_json::from_slice(&out).expect("json");
+    assert_eq!(json["trades_a_day"][0]["symbols"]["005380"], 70);
+    assert_eq!(
+        (trades::day("2026-11-25").map(|day| day.to_string()), trades::day("25.11.").is_err()),
+        (Ok("2026-11-25".to_owned()), true)
+    );
+}
+
+#[test]
+fn without_an_archive_the_plan_stands_alone() {
+    assert_eq!(trades::read(&three_hundred(), None, None), None);
+    let closed = store::ClickhouseSettings { url: "http://127.0.0.1:1".to_owned(), ..Default::default() };
+    assert_eq!(trades::read(&three_hundred(), Some(&closed), None), None);
 }

@@ -1,0 +1,596 @@
+//! The first step: find, plan, ask, match, publish, until nothing is left that anybody could tell.
+//!
+//! Each round asks one route and publishes at once what it proved; the next round looks at what is missing then. Volume
+//! without a print (the head of a day, a change of session) is asked for by minutes where that is cheaper than by trades.
+
+use market::calendar::Calendar;
+use market::chain::{Line, Missing, OffHours, Print, session_changed};
+use market::{Event, Method, Proof, Quantity, Source};
+use process::clock::now_ns;
+use store::history::InstrumentDay;
+
+use super::ask::Got;
+use super::minutes::{may_be_off_hours, off_hours};
+use super::tell::{Attempt, Result as Told, first_source};
+use super::{DayError, Outcome, Seen, Work, known, line, look};
+use crate::fetch::Ask;
+use crate::plan::{DayState, Plan, Reach, Request, Route, plan};
+use crate::proof::{Closed, Open, Why, weaker};
+use crate::rebuild::{Evidence, Filled, rebuild};
+use crate::row::{Minute, Row};
+
+/// Rounds for one instrument: each source has at most three ways.
+const ROUNDS: usize = 10;
+/// A source that would need more pages than this for what another one lacked is not asked: KIS gives 30 trades a page, and
+/// a morning of a busy stock is a thousand pages.
+const MOST_PAGES_OF_THE_SECOND: u64 = 200;
+
+/// What is known of the instrument in this run.
+struct State {
+    of: InstrumentDay,
+    seen: Seen,
+    prints: Vec<Print>,
+    off_hours: Vec<OffHours>,
+    /// How it is known that off-hours stretches are such: the weakest of this run.
+    off_hours_proof: Proof,
+    total: Option<(Quantity, Method, Source)>,
+    /// The total was asked for in this run.
+    is_total_new: bool,
+    minutes: Vec<Minute>,
+    is_minutes_asked: bool,
+    /// Ways that were tried.
+    tried: Vec<std::mem::Discriminant<Request>>,
+    /// Shares that a broker was asked for and does not have.
+    vain: Vec<(Source, Missing)>,
+    /// Brokers that are not asked any more: they failed, or do not know the symbol.
+    stopped: Vec<Source>,
+    /// A broker does not know the symbol.
+    is_unknown: bool,
+    /// Gaps that were told to be open, now or before.
+    opened: Vec<(Quantity, Quantity)>,
+    last: Option<Attempt>,
+    outcome: Outcome,
+}
+
+/// What to do next.
+enum Next {
+    Ask { route: Route, source: Source },
+    Stop,
+}
+
+impl State {
+    fn new(seen: Seen, end_ns: i64) -> Self {
+        let told = &seen.told;
+        let vain = seen.line.missing.iter().flat_map(|missing| {
+            let methods = told.asked_in_vain(missing, end_ns);
+            methods.into_iter().filter_map(|method| Some((of_method(method)?, *missing)))
+        });
+        let opened = told.gaps.iter().filter(|gap| gap.is_open).map(|gap| (gap.after, gap.until));
+        Self {
+            of: seen.of,
+            prints: known(&seen.prints),
+            off_hours: told.off_hours(),
+            off_hours_proof: Proof::Chained,
+            total: told.final_total().map(|total| (total.volume, total.method, total.source)),
+            is_total_new: false,
+            minutes: Vec::new(),
+            is_minutes_asked: false,
+            tried: Vec::new(),
+            vain: vain.collect(),
+            stopped: Vec::new(),
+            is_unknown: false,
+            opened: opened.collect(),
+            last: None,
+            outcome: Outcome::default(),
+            seen,
+        }
+    }
+
+    fn line(&self) -> Line {
+        line(&self.prints, self.total.map(|(volume, ..)| volume), &self.off_hours)
+    }
+
+    /// Whether a gap was told to be open that holds all of this one: each share is missing once.
+    fn is_opened(&self, gap: &Missing) -> bool {
+        self.opened.iter().any(|(after, until)| *after <= gap.after && *until >= gap.until)
+    }
+
+    /// What a broker may still have of it.
+    fn open_to(&self, source: Source, missing: &[Missing]) -> Vec<Missing> {
+        if self.stopped.contains(&source) {
+            return Vec::new();
+        }
+        let in_vain = |missing: &&Missing| {
+            !self
+                .vain
+                .iter()
+                .any(|(of, vain)| *of == source && vain.after <= missing.after && vain.until >= missing.until)
+        };
+        missing.iter().filter(in_vain).copied().collect()
+    }
+}
+
+/// Whose method it is.
+const fn of_method(method: Method) -> Option<Source> {
+    match method {
+        Method::None => None,
+        Method::Ka10084 | Method::Ka10079 | Method::Ka10003 => Some(Source::Kiwoom),
+        Method::Fhpst01060000 | Method::Hhdfs76200300 => Some(Source::Kis),
+    }
+}
+
+/// The part of what reaches that belongs to one broker.
+const fn only(reach: Reach, source: Source) -> Reach {
+    let none = Reach {
+        ka10084: false,
+        ka10079: false,
+        ka10003: false,
+        ka10080: false,
+        fhpst01060000: false,
+        hhdfs76200300: false,
+    };
+    match source {
+        Source::Kiwoom => Reach { fhpst01060000: false, hhdfs76200300: false, ..reach },
+        Source::Kis => {
+            Reach { fhpst01060000: reach.fhpst01060000, hhdfs76200300: reach.hhdfs76200300, ..none }
+        }
+    }
+}
+
+impl<A: Ask> Work<'_, A> {
+    /// Finds what an instrument's day lacks, asks for it and publishes what came.
+    ///
+    /// # Errors
+    /// [`DayError`] when the archive cannot be read or nothing can be published; what fails for this instrument alone is
+    /// in the outcome.
+    pub async fn recover(&self, of: InstrumentDay) -> Result<Outcome, DayError> {
+        let seen = look(self.store, self.ledger, of).await?;
+        let mut state = State::new(seen, self.ledger.end_ns());
+        if state.seen.told.is_refused(self.ledger.end_ns()) {
+            state.stopped.extend(Source::ALL);
+        }
+        let newer = self.newer_rows(&state).await?;
+        for _ in 0..ROUNDS {
+            let Next::Ask { route, source } = self.next(&state, newer) else { break };
+            if self.dry_run {
+                let requests: Vec<String> = route.requests.iter().map(described).collect();
+                state.outcome.planned.push(format!("{}: {} pages", requests.join(", then "), route.pages));
+                break;
+            }
+            self.attempt(&mut state, &route, source).await?;
+        }
+        if self.dry_run {
+            let line = state.line();
+            state.outcome.missing = line.missing.len();
+            state.outcome.missing_volume = line.missing_volume().units();
+            state.outcome.open = line.missing.len();
+            state.outcome.open_volume = line.missing_volume().units();
+            state.outcome.proven = state.seen.is_proven();
+        } else {
+            self.finish(&mut state).await?;
+        }
+        Ok(state.outcome)
+    }
+
+    /// Trades of later days, which a call that begins at the newest must read through.
+    async fn newer_rows(&self, state: &State) -> Result<u64, DayError> {
+        let broker_day = crate::fetch::broker_day(Calendar::built_in(), state.of.market(), now_ns());
+        if state.seen.line.missing.is_empty() || broker_day.ok().flatten() == Some(state.of.trade_date) {
+            return Ok(0);
+        }
+        Ok(self.store.newer_prints(&state.of).await?)
+    }
+
+    fn next(&self, state: &State, newer_rows: u64) -> Next {
+        let line = state.line();
+        if !line.resets.is_empty() {
+            return Next::Stop;
+        }
+        let reach = self.reach(&state.of);
+        // A total below a print was told too early.
+        let total = state
+            .total
+            .map(|(volume, ..)| volume)
+            .filter(|total| state.is_total_new || line.volume <= *total);
+        let first = first_source(state.of.market());
+        let others = Source::ALL.iter().copied().filter(|source| *source != first);
+        for source in std::iter::once(first).chain(others) {
+            let missing = state.open_to(source, &line.missing);
+            let reach = only(reach, source);
+            let day = DayState {
+                tape: state.of.tape,
+                missing: &missing,
+                prints: &state.prints,
+                is_one_counter: true,
+                known_volume: total,
+                start_ns: self.day.start_ns(),
+                newer_rows,
+                reach,
+            };
+            let routes = match plan(&day) {
+                Plan::Fill { routes } => routes,
+                Plan::Total(route) if line.missing.is_empty() && !state.stopped.contains(&source) => {
+                    vec![route]
+                }
+                _ => continue,
+            };
+            if self.wants_minutes(state, &missing, reach, routes.first()) {
+                return Next::Ask { route: Route { requests: vec![Request::Minutes], pages: 1 }, source };
+            }
+            let untried = |route: &&Route| {
+                route.requests.first().is_some_and(|request| {
+                    !state.tried.contains(&std::mem::discriminant(request))
+                        && (source == first || route.pages <= MOST_PAGES_OF_THE_SECOND)
+                })
+            };
+            if let Some(route) = routes.iter().find(untried) {
+                return Next::Ask { route: without_asked(route, state), source };
+            }
+        }
+        Next::Stop
+    }
+
+    /// Whether a page of minutes comes first: it proves volume without a print, tells the total, and spares the way back to
+    /// the head of the day.
+    fn wants_minutes(&self, state: &State, missing: &[Missing], reach: Reach, first: Option<&Route>) -> bool {
+        let calendar = Calendar::built_in();
+        reach.ka10080
+            && !state.is_minutes_asked
+            && first.is_some_and(|route| route.pages > 1 || !state.tried.is_empty())
+            && missing.iter().any(|missing| may_be_off_hours(missing, state.of.tape, calendar))
+    }
+
+    async fn attempt(&self, state: &mut State, route: &Route, source: Source) -> Result<(), DayError> {
+        let started_ns = now_ns();
+        let mut got = self.route(&state.of, &route.requests).await;
+        state.tried.extend(route.requests.iter().map(std::mem::discriminant));
+        self.took(state, &mut got, source);
+        let method = route.requests.first().map_or(Method::None, |request| request.method());
+        let mut attempt = Attempt { method, source, pages: got.pages, returned: got.returned, started_ns };
+        let with_trades =
+            route.requests.iter().any(|request| !matches!(request, Request::LastTrades | Request::Minutes));
+        if with_trades {
+            let mut filled = self.matched(state, &got, source);
+            let anchored = got.rows.iter().any(|row| row.cumulative_volume.is_none());
+            if filled.wants_minutes && anchored && !state.is_minutes_asked && self.reach(&state.of).ka10080 {
+                let mut more = self.route(&state.of, &[Request::Minutes]).await;
+                attempt.pages += more.pages;
+                attempt.returned += more.returned;
+                self.took(state, &mut more, source);
+                filled = self.matched(state, &got, source);
+            }
+            self.publish(state, &attempt, &got, filled).await?;
+        }
+        state.last = Some(attempt);
+        Ok(())
+    }
+
+    /// Notes what came beside trades.
+    #[allow(clippy::unused_self, reason = "reads as the other steps do")]
+    fn took(&self, state: &mut State, got: &mut Got, source: Source) {
+        state.outcome.pages += got.pages;
+        state.outcome.returned += got.returned;
+        if let Some(total) = got.total {
+            (state.total, state.is_total_new) = (Some(total), true);
+        } else if got.is_blank && state.prints.is_empty() && got.trouble.is_none() && got.unknown.is_none() {
+            (state.total, state.is_total_new) = (Some((Quantity::ZERO, Method::None, source)), true);
+        }
+        if !got.bars.is_empty() || got.is_blank {
+            let stretches = off_hours(&got.bars, state.of.tape, Calendar::built_in());
+            if !stretches.is_empty() {
+                state.off_hours_proof = weaker(state.off_hours_proof, Proof::Minutes);
+            }
+            state.off_hours.extend(stretches);
+            state.minutes = std::mem::take(&mut got.minutes);
+        }
+        state.is_minutes_asked |=
+            !state.minutes.is_empty() || state.tried.contains(&std::mem::discriminant(&Request::Minutes));
+        if let Some(trouble) = got.trouble.take() {
+            state.outcome.troubles.push(trouble);
+            state.stopped.push(source);
+        }
+        state.is_unknown |= got.unknown.is_some();
+        // Whether an absent broker was needed shows at the end.
+        if got.unknown.is_some() || got.is_absent {
+            state.stopped.push(source);
+        }
+        for remark in got.remarks.drain(..) {
+            tracing::warn!(symbol = %state.of.symbol, tape = %state.of.tape, remark, "page with something to remark");
+        }
+    }
+
+    fn matched(&self, state: &State, got: &Got, source: Source) -> Filled {
+        let missing = state.line().missing;
+        let in_vain = |missing: &&Missing| {
+            !state
+                .vain
+                .iter()
+                .any(|(of, vain)| *of == source && vain.after <= missing.after && vain.until >= missing.until)
+        };
+        let missing: Vec<Missing> = missing.iter().filter(in_vain).copied().collect();
+        let tape = state.of.tape;
+        let changed = |from: i64, until: i64| session_changed(Calendar::built_in(), tape, from, until);
+        let is_over = self.started_ns >= self.ledger.end_ns();
+        let evidence = Evidence {
+            known: &state.prints,
+            last: &got.last,
+            minutes: &state.minutes,
+            session_changed: &changed,
+            day_volume: state.total.map(|(volume, ..)| volume).filter(|_| is_over && got.is_whole),
+            reached_start: got.reached_start,
+        };
+        rebuild(&missing, &got.rows, &evidence)
+    }
+
+    /// Publishes what rows proved, and what could not be.
+    async fn publish(
+        &self,
+        state: &mut State,
+        attempt: &Attempt,
+        got: &Got,
+        filled: Filled,
+    ) -> Result<(), DayError> {
+        let of = state.of;
+        let is_vain = !state.stopped.contains(&attempt.source);
+        let real: Vec<&Closed> = filled.closed.iter().filter(|closed| closed.added > 0).collect();
+        let mut statuses = Vec::new();
+        let gaps = real.iter().map(|closed| closed.gap).chain(filled.open.iter().map(|open| open.gap));
+        for gap in gaps {
+            if !state.is_opened(&gap) {
+                state.opened.push((gap.after, gap.until));
+                state.outcome.missing += 1;
+                state.outcome.missing_volume += gap.volume().units();
+                statuses.push(self.opened(&of, attempt.source, &gap, None));
+            }
+        }
+        let trades: Vec<Event> =
+            filled.trades.iter().filter_map(|row| self.recorder.trade(&of, attempt.source, row)).collect();
+        let mut after = Vec::new();
+        if !trades.is_empty() {
+            after.push(self.recovery(&of, attempt, summary(&filled, &real)));
+        }
+        for open in filled.open.iter().filter(|_| is_vain) {
+            after.push(self.recovery(&of, attempt, left(open)));
+            after.extend(self.left_open(state, attempt, open));
+        }
+        note(state, attempt.source, &filled, is_vain);
+        state.outcome.added += trades.len() as u64;
+        state.outcome.added_volume += filled.added_volume().units();
+        state.prints.extend(filled.trades.iter().filter_map(print));
+        state.off_hours.extend(filled.off_hours.iter().copied());
+        if let Some(refused) = filled.refused {
+            tracing::warn!(symbol = %of.symbol, tape = %of.tape, %refused, rows = got.rows.len(), "rows are refused");
+        }
+        let events = statuses.into_iter().chain(trades).chain(after);
+        state.outcome.published += self.recorder.publish(events).await?;
+        Ok(())
+    }
+
+    /// A gap of which nothing could be filled, with what is left of it.
+    fn left_open(&self, state: &mut State, attempt: &Attempt, open: &Open) -> Option<Event> {
+        let within = open.within;
+        let volume = within.volume();
+        if (within.after, within.until) != (open.gap.after, open.gap.until) {
+            // The gap as it was found keeps its name; the second step says what is left of it.
+            return None;
+        }
+        let told = state.seen.told.gap(&within);
+        if told.is_some_and(|gap| gap.is_open && gap.residue == Some(volume)) {
+            return None;
+        }
+        if !state.opened.contains(&(within.after, within.until)) {
+            return None;
+        }
+        Some(self.opened(&state.of, attempt.source, &within, Some(volume)))
+    }
+
+    /// Says what is known at the end: stretches without a print, the total, what nobody could be asked for.
+    async fn finish(&self, state: &mut State) -> Result<(), DayError> {
+        let of = state.of;
+        let line = state.line();
+        let source = first_source(of.market());
+        let nobody =
+            Attempt { method: Method::None, source, pages: 0, returned: 0, started_ns: self.started_ns };
+        let attempt = state.last.clone().unwrap_or_else(|| nobody.clone());
+        let mut events = Vec::new();
+        for stretch in new_off_hours(state, &line) {
+            events.push(self.recovery(&of, &attempt, without_print(&stretch, state.off_hours_proof)));
+        }
+        let unanswered = self.unanswered(state, &line.missing);
+        if let Some(trouble) = unanswered.trouble {
+            state.outcome.troubles.push(trouble);
+        }
+        for missing in unanswered.no_source {
+            if !state.is_opened(&missing) {
+                state.outcome.missing += 1;
+                state.outcome.missing_volume += missing.volume().units();
+            }
+            events.push(self.opened(&of, source, &missing, Some(missing.volume())));
+            events.push(self.recovery(&of, &nobody, nobody_reaches(&missing)));
+        }
+        if state.is_refused_now() && !state.seen.told.is_refused(self.ledger.end_ns()) {
+            events.push(self.recovery(&of, &attempt, refused()));
+        }
+        let off_hours = line.off_hours_volume();
+        let is_over = self.started_ns >= self.ledger.end_ns();
+        let told = state.seen.told.total.as_ref().filter(|told| told.is_final == is_over);
+        let is_told = |volume| told.is_some_and(|told| told.volume == volume && told.off_hours == off_hours);
+        if let Some(total) = state.total.filter(|(volume, ..)| !is_told(*volume)) {
+            events.push(self.total(&of, total, off_hours, is_over));
+        }
+        state.outcome.off_hours = off_hours.units();
+        state.outcome.published += self.recorder.publish(events).await?;
+        Ok(())
+    }
+
+    /// What stays missing and nobody was asked for: out of reach of everybody, or of those that are there.
+    fn unanswered(&self, state: &State, missing: &[Missing]) -> Unanswered {
+        let reach = self.reach(&state.of);
+        let trades =
+            |reach: &Reach| reach.ka10084 || reach.ka10079 || reach.fhpst01060000 || reach.hhdfs76200300;
+        let is_absent =
+            Source::ALL.iter().any(|source| self.absent.has(*source) && source.serves(state.of.market()));
+        let asked = |missing: &&Missing| {
+            state.vain.iter().any(|(_, vain)| vain.after <= missing.after && vain.until >= missing.until)
+        };
+        let told = |missing: &&Missing| {
+            let recoveries = &state.seen.told.recoveries;
+            recoveries
+                .iter()
+                .any(|told| told.residue != 0 && told.after <= missing.after && told.until >= missing.until)
+        };
+        let left: Vec<Missing> =
+            missing.iter().filter(|missing| !asked(missing) && !told(missing)).copied().collect();
+        let is_troubled = !state.outcome.troubles.is_empty();
+        let needs_somebody = !left.is_empty() || state.total.is_none();
+        if is_absent && needs_somebody && !is_troubled {
+            let absent: Vec<&str> = Source::ALL
+                .iter()
+                .filter(|source| self.absent.has(**source))
+                .map(|source| source.as_str())
+                .collect();
+            let text = format!("no cell answers for {}: is its service running?", absent.join(", "));
+            return Unanswered { no_source: Vec::new(), trouble: Some(text) };
+        }
+        let nobody = !trades(&reach) && !is_absent && !is_troubled;
+        Unanswered { no_source: if nobody { left } else { Vec::new() }, trouble: None }
+    }
+}
+
+struct Unanswered {
+    no_source: Vec<Missing>,
+    trouble: Option<String>,
+}
+
+impl State {
+    /// The brokers that could be asked do not know the symbol.
+    fn is_refused_now(&self) -> bool {
+        !self.stopped.is_empty()
+            && self.outcome.troubles.is_empty()
+            && self.total.is_none()
+            && self.outcome.pages == 0
+    }
+}
+
+/// Off-hours stretches that were not told before.
+fn new_off_hours(state: &State, line: &Line) -> Vec<OffHours> {
+    let told = state.seen.told.off_hours();
+    let is_new = |stretch: &&OffHours| {
+        !told.iter().any(|known| known.after <= stretch.after && known.until >= stretch.until)
+    };
+    line.off_hours.iter().filter(is_new).copied().collect()
+}
+
+/// Notes what is asked in vain from now on.
+fn note(state: &mut State, source: Source, filled: &Filled, is_vain: bool) {
+    for open in filled.open.iter().filter(|_| is_vain) {
+        // Confined to more than what is lacking: a call that tells cumulative volumes may confine it further.
+        let is_exact = open.within.volume().units() == open.residue;
+        // Minutes may prove that there never was a print.
+        let may_be_proven =
+            !state.is_minutes_asked && may_be_off_hours(&open.within, state.of.tape, Calendar::built_in());
+        match open.why {
+            // The broker itself has no more; its other calls read the same.
+            Why::SourceLacksRows if is_exact && !may_be_proven => state.vain.push((source, open.within)),
+            Why::SourceHasMore | Why::OtherCut => state.vain.push((source, open.within)),
+            Why::SourceLacksRows
+            | Why::NotReached
+            | Why::NoAnchor
+            | Why::Ambiguous
+            | Why::Refused
+            | Why::NoSource => {}
+        }
+    }
+}
+
+/// The requests of a route that were not answered already.
+fn without_asked(route: &Route, state: &State) -> Route {
+    let keep = |request: &&Request| !(state.is_minutes_asked && matches!(request, Request::Minutes));
+    Route { requests: route.requests.iter().filter(keep).copied().collect(), pages: route.pages }
+}
+
+fn described(request: &Request) -> String {
+    match request {
+        Request::DayTrades { down_to } => format!("ka10084 down to {down_to}"),
+        Request::Ticks { .. } => "ka10079".to_owned(),
+        Request::LastTrades => "ka10003".to_owned(),
+        Request::Minutes => "ka10080".to_owned(),
+        Request::KisDayTrades { down_to } => format!("FHPST01060000 down to {down_to}"),
+        Request::KisUsTrades { down_to } => format!("HHDFS76200300 down to {down_to}"),
+    }
+}
+
+fn print(row: &Row) -> Option<Print> {
+    let cumulative_volume = row.cumulative_volume?;
+    Some(Print { cumulative_volume, quantity: row.quantity, exchange_ns: row.exchange_ns, price: row.price })
+}
+
+fn summary(filled: &Filled, closed: &[&Closed]) -> Told {
+    let gaps = || closed.iter().map(|closed| closed.gap).chain(filled.open.iter().map(|open| open.gap));
+    let proof = closed.iter().fold(Proof::Chained, |proof, closed| weaker(proof, closed.proof));
+    let mut detail = format!("{} gaps closed, {} stay open", closed.len(), filled.open.len());
+    if filled.reading.reversed_in_second {
+        detail.push_str("; the order inside each second was turned round");
+    }
+    if filled.reading.time_shift_ns != 0 {
+        detail.push_str("; times are shifted by a second");
+    }
+    Told {
+        after: gaps().map(|gap| gap.after).min().unwrap_or_default(),
+        until: gaps().map(|gap| gap.until).max().unwrap_or_default(),
+        added: filled.trades.len() as u64,
+        added_volume: filled.added_volume(),
+        residue: 0,
+        proof,
+        detail,
+    }
+}
+
+fn left(open: &Open) -> Told {
+    let volume = open.within.volume().units();
+    Told {
+        after: open.within.after,
+        until: open.within.until,
+        added: 0,
+        added_volume: Quantity::ZERO,
+        residue: if open.residue == 0 { volume } else { open.residue },
+        proof: Proof::Unproven,
+        detail: open.why.as_str().to_owned(),
+    }
+}
+
+fn without_print(stretch: &OffHours, proof: Proof) -> Told {
+    Told {
+        after: stretch.after,
+        until: stretch.until,
+        added: 0,
+        added_volume: Quantity::ZERO,
+        residue: 0,
+        proof,
+        detail: "volume without a print".to_owned(),
+    }
+}
+
+fn nobody_reaches(missing: &Missing) -> Told {
+    Told {
+        after: missing.after,
+        until: missing.until,
+        added: 0,
+        added_volume: Quantity::ZERO,
+        residue: missing.volume().units(),
+        proof: Proof::NoSource,
+        detail: "no source reaches this day".to_owned(),
+    }
+}
+
+fn refused() -> Told {
+    Told {
+        after: Quantity::ZERO,
+        until: Quantity::ZERO,
+        added: 0,
+        added_volume: Quantity::ZERO,
+        residue: 0,
+        proof: Proof::NoSource,
+        detail: "the broker does not know the symbol".to_owned(),
+    }
+}

@@ -17,8 +17,8 @@ PAUSE = 2.5
 #: Nothing happens before, so that there is something to hurt, and nothing so close to the end that it hurts nothing.
 QUIET_START, QUIET_END = 6.0, 4.0
 BROKERS = ("kis", "kiwoom")
-#: Streams whose records may grow a field: all but the US book, whose levels are told by its width.
-GROWING = {"kis": ("H0STCNT0", "H0STASP0", "HDFSCNT0"), "kiwoom": ("0B", "0D")}
+#: Streams whose records may grow a field.
+GROWING = {"kis": ("H0STCNT0", "H0STASP0", "HDFSCNT0", "HDFSASP0"), "kiwoom": ("0B", "0D")}
 FRAME_FAULTS = ("duplicate", "reorder", "truncate", "wrong_count", "garbage", "null", "drop", "grow")
 
 

@@ -87,7 +87,7 @@ pub async fn run(command: &Archive, config: &[PathBuf]) -> anyhow::Result<ExitCo
 #[derive(Debug, PartialEq, Eq)]
 enum Held {
     /// These sequences, but for single ones that somebody deleted.
-    Held(u64, u64),
+    Still(u64, u64),
     /// Nothing: discarded.
     Discarded,
     /// Nothing: the stream was made again, its sequences are of other messages.
@@ -103,13 +103,13 @@ impl Held {
             return Self::MadeAgain;
         }
         let (first, last) = (hole.first.max(sequences.0), hole.last.min(sequences.1));
-        if first <= last { Self::Held(first, last) } else { Self::Discarded }
+        if first <= last { Self::Still(first, last) } else { Self::Discarded }
     }
 
     /// Sequences.
     const fn count(&self) -> u64 {
         match self {
-            Self::Held(first, last) => *last - *first + 1,
+            Self::Still(first, last) => *last - *first + 1,
             Self::Discarded | Self::MadeAgain | Self::Unknown(_) => 0,
         }
     }
@@ -155,7 +155,7 @@ fn line(hole: &Hole, held: &Held) -> String {
     let Hole { stream, epoch, first, last, .. } = hole;
     let messages = last - first + 1;
     let held = match held {
-        Held::Held(first, last) => format!("JetStream has {first}..{last} ({})", held.count()),
+        Held::Still(first, last) => format!("JetStream has {first}..{last} ({})", held.count()),
         Held::Discarded => "JetStream has none: discarded".to_owned(),
         Held::MadeAgain => "JetStream has none: the stream was made again".to_owned(),
         Held::Unknown(problem) => format!("JetStream cannot be asked: {problem}"),
@@ -166,7 +166,7 @@ fn line(hole: &Hole, held: &Held) -> String {
 fn json(hole: &Hole, held: &Held) -> serde_json::Value {
     let Hole { stream, epoch, first, last, created_ns } = hole;
     let (range, why) = match held {
-        Held::Held(first, last) => (Some((*first, *last)), None),
+        Held::Still(first, last) => (Some((*first, *last)), None),
         Held::Discarded => (None, Some("discarded")),
         Held::MadeAgain => (None, Some("made_again")),
         Held::Unknown(_) => (None, Some("unknown")),
@@ -263,8 +263,8 @@ mod tests {
     #[test]
     fn what_a_stream_has_of_a_hole() {
         let held = |sequences| Held::of(&hole(101, 200), CREATED, sequences);
-        assert_eq!(held((1, 500)), Held::Held(101, 200));
-        assert_eq!(held((151, 180)), Held::Held(151, 180));
+        assert_eq!(held((1, 500)), Held::Still(101, 200));
+        assert_eq!(held((151, 180)), Held::Still(151, 180));
         assert_eq!(held((201, 500)), Held::Discarded);
         // Rolled back, and not yet as far again.
         assert_eq!(held((1, 100)), Held::Discarded);
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_hole_is_one_line() {
-        let part = Held::Held(151, 200);
+        let part = Held::Still(151, 200);
         let expected = "TICKER_KR_KIS 101..200  epoch 2  100 messages  JetStream has 151..200 (50)";
         assert_eq!(line(&hole(101, 200), &part), expected);
         let expected = serde_json::json!({

@@ -1,6 +1,6 @@
 //! An event as JSON for people: prices as decimal text, times also in the exchange's clock.
 
-use market::{At, Body, Event, Gap, Levels, Market, Status, Tape};
+use market::{At, Body, Event, Gap, Levels, Market, Recovery, Status, Symbol, Tape, TradeDate};
 use serde_json::{Map, Value, json};
 
 /// One event as a JSON object.
@@ -111,7 +111,36 @@ fn status(map: &mut Map<String, Value>, status: &Status) {
             put(map, "missed_since_ns", json!(change.missed_since_ns));
             put(map, "uncovered", json!(symbols));
         }
+        Status::Recovery(recovery) => self::recovery(map, recovery),
+        Status::DayTotal(total) => {
+            instrument(map, total.instrument, total.trade_date);
+            put(map, "volume", json!(total.volume.units()));
+            put(map, "method", json!(total.method.as_str()));
+            put(map, "is_final", json!(total.is_final));
+            put(map, "off_hours", json!(total.off_hours.units()));
+        }
     }
+}
+
+fn instrument(map: &mut Map<String, Value>, (tape, symbol): (Tape, Symbol), trade_date: TradeDate) {
+    put(map, "tape", json!(tape.as_str()));
+    put(map, "symbol", json!(symbol.as_str()));
+    put(map, "trade_date", json!(trade_date.to_string()));
+}
+
+fn recovery(map: &mut Map<String, Value>, recovery: &Recovery) {
+    instrument(map, recovery.instrument, recovery.trade_date);
+    put(map, "after", json!(recovery.after.units()));
+    put(map, "until", json!(recovery.until.units()));
+    put(map, "method", json!(recovery.method.as_str()));
+    put(map, "asked", json!(recovery.asked));
+    put(map, "returned", json!(recovery.returned));
+    put(map, "added", json!(recovery.added));
+    put(map, "added_volume", json!(recovery.added_volume.units()));
+    put(map, "residue", json!(recovery.residue));
+    put(map, "proof", json!(recovery.proof.as_str()));
+    put(map, "started_ns", json!(recovery.started_ns));
+    put(map, "detail", json!(recovery.detail));
 }
 
 fn gap(map: &mut Map<String, Value>, gap: &Gap) {
@@ -122,4 +151,10 @@ fn gap(map: &mut Map<String, Value>, gap: &Gap) {
     put(map, "from_ns", json!(gap.from_ns));
     put(map, "until_ns", json!(gap.until_ns));
     put(map, "detail", json!(gap.detail));
+    if let Some(missing) = gap.volume {
+        put(map, "trade_date", json!(missing.trade_date.to_string()));
+        put(map, "after", json!(missing.after.units()));
+        put(map, "until", json!(missing.until.units()));
+        put(map, "residue", json!(missing.residue.map(market::Quantity::units)));
+    }
 }

@@ -22,6 +22,8 @@ pub struct BrokerSettings {
     pub registration_limit: usize,
     /// Between two requests on a connection.
     pub pace: Duration,
+    /// Between two REST pages of one TR with one key; none = as fast as the broker is known to allow.
+    pub page_pace: Option<Duration>,
     /// No message at all for so long: the socket is dead.
     pub liveness_limit: Duration,
     /// Confirmed registrations without any data for so long, while data is expected, are an error.

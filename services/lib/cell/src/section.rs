@@ -29,6 +29,8 @@ pub struct RawBroker {
     pub registration_limit: Option<usize>,
     /// Between two requests, in ms.
     pub pace_ms: Option<u64>,
+    /// Between two REST pages of one TR with one key, in ms; left out = as fast as the broker is known to allow.
+    pub page_pace_ms: Option<u64>,
     /// No message at all for so long: the socket is dead, in ms.
     pub liveness_limit_ms: Option<u64>,
     /// Confirmed registrations without any data for so long, while data is expected, are an error, in ms.
@@ -118,6 +120,7 @@ impl RawBroker {
             token_folder: self.token_folder,
             registration_limit,
             pace: ms(self.pace_ms, defaults.pace),
+            page_pace: self.page_pace_ms.map(Duration::from_millis).or(defaults.page_pace),
             liveness_limit: ms(self.liveness_limit_ms, defaults.liveness_limit),
             silence_limit: ms(self.silence_limit_ms, defaults.silence_limit),
         })

@@ -8,6 +8,7 @@ mod ask;
 mod minutes;
 mod prove;
 mod recover;
+mod results;
 mod tell;
 
 use std::collections::HashSet;

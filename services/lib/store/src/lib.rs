@@ -15,6 +15,7 @@ pub mod names;
 pub mod query;
 pub mod report;
 pub mod row;
+pub mod views;
 
 pub use bisect::Bisection;
 pub use connect::{ClickhouseSettings, Password, Store};

@@ -1,10 +1,14 @@
 //! A market's day in the archive → the figures of its report: what came, what is missing, what was refilled, how late it
 //! was. Reads only, in exact integers; every answer has a bound.
 
+mod disks;
+mod open;
 mod rows;
 
 use market::{Market, TradeDate};
 
+pub use self::disks::Disk;
+pub use self::open::{ArrivalOrder, BothBrokers, ChainRate, SessionCodes};
 pub use self::rows::{
     DayCompleteness, DayDelay, DayEvents, DayGap, DayRecovery, DayRefusal, HourDelay, HourRecovered,
     MinuteEvents,

@@ -27,6 +27,7 @@ pub fn defaults() -> BrokerSettings {
         token_folder: None,
         registration_limit: rules.limit,
         pace: rules.pace,
+        page_pace: None,
         liveness_limit: rules.liveness_limit,
         silence_limit: rules.silence_limit,
     }
@@ -52,7 +53,7 @@ impl KisFeed {
         let client =
             tls::client(settings.ca_file.as_deref()).map_err(|e| OpenError::Temporary(e.to_string()))?;
         let auth = KisAuth::new(&settings.rest_url, &client, settings.token_folder.clone())?;
-        let rest = KisRest::new(&settings.rest_url, &client, auth.clone(), &settings.keys)?;
+        let rest = KisRest::new(&settings, &client, auth.clone())?;
         let names = settings.keys.iter().map(|key| key.name.clone()).collect();
         let lines = Lines::new(names, settings.registration_limit);
         Ok(Self { market, settings, auth, rest, calendar, lines })

@@ -21,6 +21,7 @@ use crate::feed::OpenError;
 use crate::http;
 use crate::pace::Pace;
 use crate::page::{Page, PageError, PageRequest};
+use crate::settings::BrokerSettings;
 
 const KOREA: &str = "/uapi/domestic-stock/v1/quotations";
 const OVERSEAS: &str = "/uapi/overseas-price/v1/quotations";
@@ -93,26 +94,25 @@ struct Envelope {
 }
 
 impl KisRest {
-    /// Asks at `base_url` (`https://host:port`) with `keys` in turn, whose tokens `auth` keeps.
+    /// Asks with the keys of `settings` in turn, whose tokens `auth` keeps.
     ///
     /// # Errors
     /// [`OpenError::Temporary`] when the HTTP client cannot be made.
     pub fn new(
-        base_url: &str,
+        settings: &BrokerSettings,
         tls: &rustls::ClientConfig,
         auth: KisAuth,
-        keys: &[Credentials],
     ) -> Result<Self, OpenError> {
         let key = |credentials: &Credentials| Key {
             credentials: credentials.clone(),
-            pace: Pace::new(PER_SECOND),
+            pace: settings.page_pace.map_or_else(|| Pace::new(PER_SECOND), Pace::every),
             slots: Semaphore::new(AT_ONCE),
         };
         Ok(Self {
             http: http::client(tls, LIMIT)?,
-            base_url: base_url.trim_end_matches('/').to_owned(),
+            base_url: settings.rest_url.trim_end_matches('/').to_owned(),
             auth,
-            keys: keys.iter().map(key).collect(),
+            keys: settings.keys.iter().map(key).collect(),
             turn: AtomicUsize::new(0),
         })
     }

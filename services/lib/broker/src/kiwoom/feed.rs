@@ -30,6 +30,7 @@ pub fn defaults() -> BrokerSettings {
         token_folder: None,
         registration_limit: rules.limit,
         pace: rules.pace,
+        page_pace: None,
         liveness_limit: rules.liveness_limit,
         silence_limit: rules.silence_limit,
     }
@@ -53,9 +54,10 @@ impl KiwoomFeed {
     pub fn new(settings: BrokerSettings, calendar: Calendar) -> Result<Self, OpenError> {
         let client =
             tls::client(settings.ca_file.as_deref()).map_err(|e| OpenError::Temporary(e.to_string()))?;
-        let BrokerSettings { rest_url, keys, token_folder, .. } = &settings;
+        let BrokerSettings { rest_url, keys, token_folder, page_pace, .. } = &settings;
         let auth = Arc::new(KiwoomAuth::new(rest_url, &client, keys, token_folder.as_deref())?);
-        let rest = KiwoomRest::new(rest_url, &client, Arc::clone(&auth), RestRules::of(rest_url))?;
+        let rest =
+            KiwoomRest::new(rest_url, &client, Arc::clone(&auth), RestRules::of(rest_url, *page_pace))?;
         let lines =
             Lines::new(keys.iter().map(|key| key.name.clone()).collect(), settings.registration_limit);
         Ok(Self { settings, auth, rest, calendar, lines })

@@ -59,6 +59,33 @@ pub(super) const fn source(request: &Request) -> Source {
     }
 }
 
+/// Whose method it is.
+pub(super) const fn of_method(method: Method) -> Option<Source> {
+    match method {
+        Method::None => None,
+        Method::Ka10084 | Method::Ka10079 | Method::Ka10003 => Some(Source::Kiwoom),
+        Method::Fhpst01060000 | Method::Hhdfs76200300 => Some(Source::Kis),
+    }
+}
+
+/// The part of what reaches that belongs to one broker.
+pub(super) const fn only(reach: Reach, source: Source) -> Reach {
+    let none = Reach {
+        ka10084: false,
+        ka10079: false,
+        ka10003: false,
+        ka10080: false,
+        fhpst01060000: false,
+        hhdfs76200300: false,
+    };
+    match source {
+        Source::Kiwoom => Reach { fhpst01060000: false, hhdfs76200300: false, ..reach },
+        Source::Kis => {
+            Reach { fhpst01060000: reach.fhpst01060000, hhdfs76200300: reach.hhdfs76200300, ..none }
+        }
+    }
+}
+
 impl<A: Ask> Work<'_, A> {
     /// What reaches the day now, of brokers that are there.
     pub(super) fn reach(&self, of: &InstrumentDay) -> Reach {

@@ -9,8 +9,13 @@ use market::time::SECOND;
 
 use crate::fetch::MinuteBar;
 
-/// A bar's last second.
-const LAST_SECOND: i64 = 59 * SECOND;
+/// An auction is settled up to so long after its hour: its print bears a second of the next session.
+const AUCTION_ENDS_LATE: i64 = 60 * SECOND;
+
+/// The print of an auction bears the second in which the next session begins: it stands for the one that ended.
+fn has_ended(tape: Tape, calendar: &Calendar, from_ns: i64, until_ns: i64) -> bool {
+    session_changed(calendar, tape, from_ns - SECOND, until_ns)
+}
 
 /// The stretches, in rising order. A jump inside a session is none: there the chart lacks a bar.
 pub(super) fn off_hours(bars: &[MinuteBar], tape: Tape, calendar: &Calendar) -> Vec<OffHours> {
@@ -25,7 +30,7 @@ pub(super) fn off_hours(bars: &[MinuteBar], tape: Tape, calendar: &Calendar) -> 
         let begin = end - bar.quantity.units();
         let (reached, proven) = match before {
             Some((bar_before, reached)) => {
-                (reached, session_changed(calendar, tape, bar_before.start_ns + LAST_SECOND, bar.start_ns))
+                (reached, has_ended(tape, calendar, bar_before.start_ns, bar.start_ns))
             }
             None => (0, index == 0),
         };
@@ -46,7 +51,7 @@ pub(super) fn off_hours(bars: &[MinuteBar], tape: Tape, calendar: &Calendar) -> 
 pub(super) fn may_be_off_hours(missing: &Missing, tape: Tape, calendar: &Calendar) -> bool {
     match (missing.from_ns, missing.until_ns) {
         (None, _) => true,
-        (Some(from), Some(until)) => session_changed(calendar, tape, from, until),
+        (Some(from), Some(until)) => has_ended(tape, calendar, from - AUCTION_ENDS_LATE, until),
         (Some(_), None) => false,
     }
 }

@@ -9,15 +9,16 @@ use market::{Event, Method, Proof, Quantity, Source};
 use process::clock::now_ns;
 use store::history::InstrumentDay;
 
-use super::ask::Got;
+use super::ask::{Got, of_method, only};
 use super::minutes::{may_be_off_hours, off_hours};
-use super::tell::{Attempt, Result as Told, first_source};
+use super::results::{described, left, nobody_reaches, print, refused, summary, without_print};
+use super::tell::{Attempt, first_source};
 use super::{DayError, Outcome, Seen, Work, known, line, look};
 use crate::fetch::Ask;
 use crate::plan::{DayState, Plan, Reach, Request, Route, plan};
 use crate::proof::{Closed, Open, Why, weaker};
 use crate::rebuild::{Evidence, Filled, rebuild};
-use crate::row::{Minute, Row};
+use crate::row::Minute;
 
 /// Rounds for one instrument: each source has at most three ways.
 const ROUNDS: usize = 10;
@@ -107,33 +108,6 @@ impl State {
                 .any(|(of, vain)| *of == source && vain.after <= missing.after && vain.until >= missing.until)
         };
         missing.iter().filter(in_vain).copied().collect()
-    }
-}
-
-/// Whose method it is.
-const fn of_method(method: Method) -> Option<Source> {
-    match method {
-        Method::None => None,
-        Method::Ka10084 | Method::Ka10079 | Method::Ka10003 => Some(Source::Kiwoom),
-        Method::Fhpst01060000 | Method::Hhdfs76200300 => Some(Source::Kis),
-    }
-}
-
-/// The part of what reaches that belongs to one broker.
-const fn only(reach: Reach, source: Source) -> Reach {
-    let none = Reach {
-        ka10084: false,
-        ka10079: false,
-        ka10003: false,
-        ka10080: false,
-        fhpst01060000: false,
-        hhdfs76200300: false,
-    };
-    match source {
-        Source::Kiwoom => Reach { fhpst01060000: false, hhdfs76200300: false, ..reach },
-        Source::Kis => {
-            Reach { fhpst01060000: reach.fhpst01060000, hhdfs76200300: reach.hhdfs76200300, ..none }
-        }
     }
 }
 
@@ -252,7 +226,9 @@ impl<A: Ask> Work<'_, A> {
         if with_trades {
             let mut filled = self.matched(state, &got, source);
             let anchored = got.rows.iter().any(|row| row.cumulative_volume.is_none());
-            if filled.wants_minutes && anchored && !state.is_minutes_asked && self.reach(&state.of).ka10080 {
+            let may_be = |open: &Open| may_be_off_hours(&open.within, state.of.tape, Calendar::built_in());
+            let helps = (filled.wants_minutes && anchored) || filled.open.iter().any(may_be);
+            if helps && !state.is_minutes_asked && self.reach(&state.of).ka10080 {
                 let mut more = self.route(&state.of, &[Request::Minutes]).await;
                 attempt.pages += more.pages;
                 attempt.returned += more.returned;
@@ -507,90 +483,4 @@ fn note(state: &mut State, source: Source, filled: &Filled, is_vain: bool) {
 fn without_asked(route: &Route, state: &State) -> Route {
     let keep = |request: &&Request| !(state.is_minutes_asked && matches!(request, Request::Minutes));
     Route { requests: route.requests.iter().filter(keep).copied().collect(), pages: route.pages }
-}
-
-fn described(request: &Request) -> String {
-    match request {
-        Request::DayTrades { down_to } => format!("ka10084 down to {down_to}"),
-        Request::Ticks { .. } => "ka10079".to_owned(),
-        Request::LastTrades => "ka10003".to_owned(),
-        Request::Minutes => "ka10080".to_owned(),
-        Request::KisDayTrades { down_to } => format!("FHPST01060000 down to {down_to}"),
-        Request::KisUsTrades { down_to } => format!("HHDFS76200300 down to {down_to}"),
-    }
-}
-
-fn print(row: &Row) -> Option<Print> {
-    let cumulative_volume = row.cumulative_volume?;
-    Some(Print { cumulative_volume, quantity: row.quantity, exchange_ns: row.exchange_ns, price: row.price })
-}
-
-fn summary(filled: &Filled, closed: &[&Closed]) -> Told {
-    let gaps = || closed.iter().map(|closed| closed.gap).chain(filled.open.iter().map(|open| open.gap));
-    let proof = closed.iter().fold(Proof::Chained, |proof, closed| weaker(proof, closed.proof));
-    let mut detail = format!("{} gaps closed, {} stay open", closed.len(), filled.open.len());
-    if filled.reading.reversed_in_second {
-        detail.push_str("; the order inside each second was turned round");
-    }
-    if filled.reading.time_shift_ns != 0 {
-        detail.push_str("; times are shifted by a second");
-    }
-    Told {
-        after: gaps().map(|gap| gap.after).min().unwrap_or_default(),
-        until: gaps().map(|gap| gap.until).max().unwrap_or_default(),
-        added: filled.trades.len() as u64,
-        added_volume: filled.added_volume(),
-        residue: 0,
-        proof,
-        detail,
-    }
-}
-
-fn left(open: &Open) -> Told {
-    let volume = open.within.volume().units();
-    Told {
-        after: open.within.after,
-        until: open.within.until,
-        added: 0,
-        added_volume: Quantity::ZERO,
-        residue: if open.residue == 0 { volume } else { open.residue },
-        proof: Proof::Unproven,
-        detail: open.why.as_str().to_owned(),
-    }
-}
-
-fn without_print(stretch: &OffHours, proof: Proof) -> Told {
-    Told {
-        after: stretch.after,
-        until: stretch.until,
-        added: 0,
-        added_volume: Quantity::ZERO,
-        residue: 0,
-        proof,
-        detail: "volume without a print".to_owned(),
-    }
-}
-
-fn nobody_reaches(missing: &Missing) -> Told {
-    Told {
-        after: missing.after,
-        until: missing.until,
-        added: 0,
-        added_volume: Quantity::ZERO,
-        residue: missing.volume().units(),
-        proof: Proof::NoSource,
-        detail: "no source reaches this day".to_owned(),
-    }
-}
-
-fn refused() -> Told {
-    Told {
-        after: Quantity::ZERO,
-        until: Quantity::ZERO,
-        added: 0,
-        added_volume: Quantity::ZERO,
-        residue: 0,
-        proof: Proof::NoSource,
-        detail: "the broker does not know the symbol".to_owned(),
-    }
 }

@@ -57,7 +57,9 @@ impl Broker {
     fn rest(&self, folder: &Path) -> KisRest {
         let auth = self.auth(folder);
         let tls = crate::tls::client(None).expect("tls");
-        KisRest::new(&self.url, &tls, auth, &[key()]).expect("client")
+        let settings =
+            BrokerSettings { rest_url: self.url.clone(), keys: vec![key()], ..crate::kis::feed::defaults() };
+        KisRest::new(&settings, &tls, auth).expect("client")
     }
 
     fn pages(&self) -> Vec<Asked> {

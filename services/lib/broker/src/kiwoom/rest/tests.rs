@@ -202,7 +202,9 @@ async fn keys_share_the_work_and_stand_in_for_each_other() {
 }
 
 #[test]
-fn paper_trading_is_asked_once_a_second() {
-    assert_eq!(RestRules::of("https://mockapi.kiwoom.com").interval, Duration::from_millis(1_100));
-    assert_eq!(RestRules::of("https://api.kiwoom.com"), RestRules::default());
+fn paper_trading_is_asked_once_a_second_and_a_given_pace_holds() {
+    assert_eq!(RestRules::of("https://mockapi.kiwoom.com", None).interval, Duration::from_millis(1_100));
+    assert_eq!(RestRules::of("https://api.kiwoom.com", None), RestRules::default());
+    let given = RestRules::of("https://api.kiwoom.com", Some(Duration::from_millis(10)));
+    assert_eq!((given.interval, given.ceiling), (Duration::from_millis(10), Duration::from_millis(5)));
 }

@@ -42,7 +42,6 @@ use self::losses::{Losses, Place};
 use self::phases::Window;
 
 pub use self::journals::write;
-pub use self::pages::PageFault;
 
 /// One symbol of so many does not trade at all.
 const SILENT_EVERY: usize = 97;

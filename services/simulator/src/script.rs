@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::tr::{Broker, Tr};
 
 pub use self::fault::{Fault, FaultKind};
-pub use self::rest::{RestFailure, RestFault};
+pub use self::rest::{PageFault, RestFailure, RestFault};
 
 mod fault;
 mod rest;

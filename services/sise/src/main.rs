@@ -4,15 +4,18 @@ mod archive;
 mod ask;
 mod deadletter;
 mod decode;
+mod doctor;
 mod failover;
 mod gaps;
 mod journal;
 mod json;
 mod migrate;
 mod parse;
+mod report;
 mod streams;
 mod symbols;
 mod tap;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -52,6 +55,10 @@ enum Command {
     Archive(archive::Archive),
     /// Find, list, explain and refill what a day's record lacks.
     Gaps(gaps::Gaps),
+    /// Tell how complete a day is, as a table and as a page with charts.
+    Report(report::Report),
+    /// Check that everything is there that a day needs; measure on a recorded day what the brokers' documents leave open.
+    Doctor(doctor::Doctor),
     /// List what could not be understood or stored, show one, hand messages back to the archiver.
     Deadletter(deadletter::Deadletter),
     /// Follow a subject and print each event as one line of JSON.
@@ -72,6 +79,8 @@ fn main() -> ExitCode {
         Command::Failover(command) => wait(failover::run(&command, &arguments.config)),
         Command::Archive(command) => wait(archive::run(&command, &arguments.config)),
         Command::Gaps(command) => wait(gaps::run(&command, &arguments.config)),
+        Command::Report(command) => wait(report::run(&command, &arguments.config)),
+        Command::Doctor(command) => wait(doctor::run(&command, &arguments.config)),
         Command::Deadletter(command) => wait(deadletter::run(&command, &arguments.config)),
         Command::Tap(command) => wait(tap::run(&command, &arguments.config)),
     };

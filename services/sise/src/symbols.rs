@@ -97,6 +97,21 @@ pub fn configured(config: &[PathBuf]) -> anyhow::Result<Universe> {
     read(&raw.symbols.file)
 }
 
+/// How full each broker's keys would be (`kis kr: 33 registrations, room for 41`), and what has no place.
+///
+/// # Errors
+/// What is wrong with the settings or the file, and where.
+pub fn room(config: &[PathBuf]) -> anyhow::Result<(Vec<String>, Vec<String>)> {
+    let raw: Raw = Sources::new("sise", config).load()?;
+    let plan = Plan::new(&read(&raw.symbols.file)?, &Keys::of(&raw)?);
+    let full = plan.feeds.iter().map(|feed| {
+        format!("{} {}: {} registrations, room for {}", feed.source, feed.market, feed.needed, feed.room())
+    });
+    let uncovered = plan.feeds.iter().flat_map(|feed| &feed.uncovered).map(|piece| piece.name.clone());
+    let orphans = plan.orphans.iter().map(|orphan| format!("{} {}", orphan.market, orphan.symbol));
+    Ok((full.collect(), uncovered.chain(orphans).collect()))
+}
+
 /// Reads a symbols file and the files that it names, relative ones from its own folder.
 fn read(file: &Path) -> anyhow::Result<Universe> {
     let text = text_file::read(file, MOST_BYTES).map_err(anyhow::Error::msg)?;

@@ -34,7 +34,6 @@ struct Instrument {
 struct Seen {
     session: Session,
     codes: Codes,
-    connection_id: i64,
     /// How often it had been unsure by then whether trades and books are listened to.
     trades_unsure: u32,
     books_unsure: u32,
@@ -73,7 +72,7 @@ impl Chains {
     }
 
     /// What a trade tells of those before it.
-    pub fn trade(&mut self, trade: &Trade, connection_id: i64) -> Vec<Status> {
+    pub fn trade(&mut self, trade: &Trade) -> Vec<Status> {
         let name = (trade.at.tape, trade.at.symbol);
         if self.instruments.len() >= MOST && !self.instruments.contains_key(&name) {
             self.instruments.clear();
@@ -82,7 +81,6 @@ impl Chains {
         let seen = Seen {
             session: trade.session,
             codes: trade.session_codes,
-            connection_id,
             trades_unsure: self.trades_unsure,
             books_unsure: self.books_unsure,
         };
@@ -165,11 +163,11 @@ impl Chains {
 }
 
 impl Seen {
-    /// Whether a session ended between two trades: volume without a print in between is then off-hours volume. On another
-    /// connection it may be as well what the one before has missed.
+    /// Whether a session ended between two trades: volume without a print in between is then off-hours volume. If the
+    /// connection was another, it may be as well what was missed meanwhile: the outage is a gap of its own, and the end of
+    /// the day tells the two apart.
     fn is_other_session(&self, later: &Self) -> bool {
-        self.connection_id == later.connection_id
-            && (self.session != later.session || session_code(&self.codes) != session_code(&later.codes))
+        self.session != later.session || session_code(&self.codes) != session_code(&later.codes)
     }
 }
 

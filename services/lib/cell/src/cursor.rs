@@ -17,8 +17,7 @@ use tracing::{error, info, warn};
 
 use crate::checkpoints;
 use crate::interpret::Interpreter;
-use crate::keep::Kept;
-use crate::tail::TailOut;
+use crate::tail::{Kept, TailOut};
 
 /// How often the acknowledged position is saved: after a kill so much is published again, with the same ids.
 const SAVE_EVERY: Duration = Duration::from_millis(200);

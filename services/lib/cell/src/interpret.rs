@@ -156,7 +156,7 @@ impl<P: FrameParser> Interpreter<P> {
         }
         match &body {
             Body::Trade(trade) => {
-                let told = self.chains.trade(trade, record.connection_id);
+                let told = self.chains.trade(trade);
                 self.of_chain(record, told, out);
             }
             Body::OrderBook(book) => self.chains.book(book, record.received_ns),

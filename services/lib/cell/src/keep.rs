@@ -11,23 +11,12 @@ use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use crate::note::{Noted, What};
-use crate::tail::TailIn;
+use crate::tail::{Kept, TailIn};
 
 /// Frames written before one flush: enough to make the flush cheap, few enough that the cursor is not kept waiting.
 const BATCH: usize = 256;
 /// Pause before a full journal is tried again.
 const FULL_PAUSE: Duration = Duration::from_millis(200);
-
-/// A record that is in the journal, handed to the cursor from memory.
-#[derive(Debug)]
-pub struct Kept {
-    /// The record.
-    pub record: Record,
-    /// Position before it.
-    pub before: Position,
-    /// Position after it.
-    pub after: Position,
-}
 
 /// Where the keeper gets and puts things.
 pub struct Keeper {

@@ -4,9 +4,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use journal::{Position, Record};
 use tokio::sync::mpsc;
 
-use crate::keep::Kept;
+/// A record that is in the journal, handed to the cursor from memory.
+#[derive(Debug)]
+pub struct Kept {
+    /// The record.
+    pub record: Record,
+    /// Position before it.
+    pub before: Position,
+    /// Position after it.
+    pub after: Position,
+}
 
 /// The keeper's end.
 pub struct TailIn {

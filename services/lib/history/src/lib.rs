@@ -3,6 +3,7 @@
 pub mod anchor;
 pub mod by_second;
 pub mod day;
+pub mod evidence;
 pub mod fetch;
 pub mod find;
 pub mod ledger;
@@ -16,8 +17,9 @@ pub mod run;
 pub mod settings;
 
 pub use by_second::{BySecond, by_second};
+pub use evidence::Evidence;
 pub use find::{Found, Lack, Outage, Place, find};
 pub use plan::{DayState, Plan, Reach, Request, Route, plan};
 pub use proof::{Closed, Open, Refused, Why};
-pub use rebuild::{Evidence, Filled, Reading, rebuild};
+pub use rebuild::{Filled, Reading, rebuild};
 pub use row::{Minute, Row};

@@ -21,40 +21,11 @@ use market::time::SECOND;
 use market::{Proof, Quantity};
 
 use crate::anchor::{Ruler, Stretch, comparable, settle};
+use crate::evidence::Evidence;
 use crate::proof::{Closed, Open, Refused, Why};
-use crate::row::{Minute, Row};
+use crate::row::Row;
 
 use fill::Placed;
-
-/// What is known of the day beside the rows. The default knows nothing.
-#[derive(Clone, Copy)]
-pub struct Evidence<'a> {
-    /// Prints of the same tape, symbol and trade date that are in the record, live or recovered, in any order.
-    pub known: &'a [Print],
-    /// The last trades with their cumulative volumes (ka10003), if they were asked for: an anchor at the newest end.
-    pub last: &'a [Row],
-    /// Minutes of the chart (ka10080), if they were asked for.
-    pub minutes: &'a [Minute],
-    /// Whether the tape's session ended between two exchange times: see [`market::chain::session_changed`].
-    pub session_changed: &'a dyn Fn(i64, i64) -> bool,
-    /// The broker's total of the day, if it is final and the rows go up to it.
-    pub day_volume: Option<Quantity>,
-    /// The rows go back to the first trade of the day.
-    pub reached_start: bool,
-}
-
-impl Default for Evidence<'_> {
-    fn default() -> Self {
-        Self {
-            known: &[],
-            last: &[],
-            minutes: &[],
-            session_changed: &|_, _| false,
-            day_volume: None,
-            reached_start: false,
-        }
-    }
-}
 
 /// How rows without cumulative volumes were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -116,9 +116,9 @@ pub struct DayCompleteness {
 }
 
 impl Store {
-    /// Whether the database answers.
+    /// Whether the server answers, tables or none.
     pub async fn answers(&self) -> bool {
-        self.limited(self.client.query("SELECT 1").fetch_one::<u8>()).await.is_ok()
+        self.limited(self.server.query("SELECT 1").fetch_one::<u8>()).await.is_ok()
     }
 
     /// The bars of an instrument, at most `most`, the earliest first.

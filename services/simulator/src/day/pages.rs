@@ -11,18 +11,8 @@ use crate::kiwoom::pages::{
     CHART_ROWS, DAY_ROWS, LAST_ROWS, PRINT_FIELDS, TICK_FIELDS, code, print, tick, tick_scope, wants_today,
 };
 use crate::market::instrument::{Instrument, Row};
+use crate::script::PageFault;
 use crate::tr::Tape;
-
-/// What is wrong with one page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PageFault {
-    /// The page before once more, with the cursor that it was asked with.
-    Again,
-    /// The page begins so many rows too early.
-    Overlap(usize),
-    /// One row of empty texts.
-    Blank,
-}
 
 /// A stretch of rows by their numbers in one or two days, oldest first: `from..to`.
 struct Cut {

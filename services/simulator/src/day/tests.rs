@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::{Adjusted, DayKind};
+use crate::script::PageFault;
 
 pub fn settings() -> DaySettings {
     DaySettings {

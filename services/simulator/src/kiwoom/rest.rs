@@ -17,8 +17,8 @@ use super::answer::{Page, field, fine, html, refusal};
 use super::tokens::Refusal;
 use super::{minutes, pages, stocks};
 use crate::clock::Clock;
-use crate::day::{self, PageFault};
-use crate::script::RestFailure;
+use crate::day;
+use crate::script::{PageFault, RestFailure};
 use crate::state::State;
 use crate::tr::Broker;
 

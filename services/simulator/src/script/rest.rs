@@ -6,8 +6,18 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Fault, FaultKind};
-use crate::day::PageFault;
 use crate::tr::Broker;
+
+/// What is wrong with one page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageFault {
+    /// The page before once more, with the cursor that it was asked with.
+    Again,
+    /// The page begins so many rows too early.
+    Overlap(usize),
+    /// One row of empty texts.
+    Blank,
+}
 
 /// What the broker answers in place of data.
 #[derive(Debug, Clone, PartialEq, Eq)]

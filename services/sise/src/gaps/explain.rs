@@ -13,8 +13,9 @@ use market::{Origin, Source, Symbol};
 use store::history::{StoredPrint, ToldGap, ToldRecovery};
 
 use super::Place;
-use super::words::{outage, printable, shares, span, time, touches};
+use super::words::{outage, span, time, touches};
 use crate::json::clock;
+use crate::words::{grouped, printable};
 
 pub(super) async fn run(place: &Place, symbol: Symbol) -> anyhow::Result<ExitCode> {
     let (date, market) = (place.trade_date(), place.market);
@@ -47,11 +48,11 @@ fn tell(place: &Place, ledger: &Ledger, seen: &Seen, output: &mut impl Write) ->
     writeln!(output, "  {}", prints(seen))?;
     writeln!(output, "  {}", total(seen))?;
     for stretch in &seen.line.off_hours {
-        let (after, until) = (shares(stretch.after.units()), shares(stretch.until.units()));
+        let (after, until) = (grouped(stretch.after.units()), grouped(stretch.until.units()));
         writeln!(
             output,
             "  ({after}, {until}]: {} shares without a print, off-hours volume: no gap",
-            shares(stretch.volume().units())
+            grouped(stretch.volume().units())
         )?;
     }
     for gap in &seen.told.gaps {
@@ -83,21 +84,21 @@ fn prints(seen: &Seen) -> String {
         let recovered = of().filter(|print| print.origin == Origin::Recovered).count();
         let count = of().count();
         (count > 0).then(|| match recovered {
-            0 => format!("{} of {source}", grouped(count)),
-            _ => format!("{} of {source} ({} of them recovered)", grouped(count), grouped(recovered)),
+            0 => format!("{} of {source}", counted(count)),
+            _ => format!("{} of {source} ({} of them recovered)", counted(count), counted(recovered)),
         })
     };
     let sources: Vec<String> = Source::ALL.iter().filter_map(|source| by(*source)).collect();
     format!(
         "prints: {}; together they cover {} shares, the counter went to {}",
         sources.join(", "),
-        shares(seen.line.covered.units()),
-        shares(seen.line.volume.units())
+        grouped(seen.line.covered.units()),
+        grouped(seen.line.volume.units())
     )
 }
 
-fn grouped(count: usize) -> String {
-    shares(i64::try_from(count).unwrap_or(i64::MAX))
+fn counted(count: usize) -> String {
+    grouped(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 fn total(seen: &Seen) -> String {
@@ -105,12 +106,12 @@ fn total(seen: &Seen) -> String {
         None => "the broker was not asked for the day's total yet".to_owned(),
         Some(total) => format!(
             "total of the day: {} shares by {} of {}, asked {}{}; {} of them never had a print",
-            shares(total.volume.units()),
+            grouped(total.volume.units()),
             total.method,
             total.source,
             clock(total.received_ns),
             if total.is_final { ", final" } else { ", while the day went on" },
-            shares(total.off_hours.units())
+            grouped(total.off_hours.units())
         ),
     }
 }
@@ -118,9 +119,9 @@ fn total(seen: &Seen) -> String {
 fn head(missing: &Missing) -> String {
     format!(
         "gap ({}, {}]: {} shares missing, {}",
-        shares(missing.after.units()),
-        shares(missing.until.units()),
-        shares(missing.volume().units()),
+        grouped(missing.after.units()),
+        grouped(missing.until.units()),
+        grouped(missing.volume().units()),
         span(missing.from_ns, missing.until_ns)
     )
 }
@@ -138,7 +139,7 @@ fn gap(
     around(place, ledger, seen, &missing, output)?;
     let state = match (gap.is_open, gap.residue) {
         (false, _) => "closed: no share of it is missing any more".to_owned(),
-        (true, Some(residue)) => format!("open: {} shares are missing still", shares(residue.units())),
+        (true, Some(residue)) => format!("open: {} shares are missing still", grouped(residue.units())),
         (true, None) => "open: nobody was asked yet".to_owned(),
     };
     let detail = if gap.detail.is_empty() { String::new() } else { format!(" ({})", printable(&gap.detail)) };
@@ -177,7 +178,7 @@ fn around(
     let recovered: Vec<&StoredPrint> = seen.prints.iter().filter(added).collect();
     if !recovered.is_empty() {
         let volume: i64 = recovered.iter().map(|print| print.quantity.units()).sum();
-        writeln!(output, "    recovered: {} trades of {} shares", grouped(recovered.len()), shares(volume))?;
+        writeln!(output, "    recovered: {} trades of {} shares", counted(recovered.len()), grouped(volume))?;
     }
     Ok(())
 }
@@ -187,8 +188,8 @@ fn print(print: &StoredPrint) -> String {
         "{} {} x {}, counter {} ({}, {})",
         time(print.exchange_ns),
         print.price,
-        shares(print.quantity.units()),
-        shares(print.cumulative_volume.units()),
+        grouped(print.quantity.units()),
+        grouped(print.cumulative_volume.units()),
         print.source,
         print.origin
     )
@@ -197,8 +198,8 @@ fn print(print: &StoredPrint) -> String {
 fn asked(recovery: &ToldRecovery) -> String {
     let residue = match recovery.residue {
         0 => "nothing is left".to_owned(),
-        left if left < 0 => format!("the source has {} shares too many", shares(-left)),
-        left => format!("{} shares are left", shares(left)),
+        left if left < 0 => format!("the source has {} shares too many", grouped(-left)),
+        left => format!("{} shares are left", grouped(left)),
     };
     let detail =
         if recovery.detail.is_empty() { String::new() } else { format!("; {}", printable(&recovery.detail)) };
@@ -208,11 +209,11 @@ fn asked(recovery: &ToldRecovery) -> String {
         recovery.source,
         clock(recovery.started_ns),
         recovery.asked,
-        shares(i64::try_from(recovery.returned).unwrap_or(i64::MAX)),
-        shares(recovery.after.units()),
-        shares(recovery.until.units()),
-        shares(i64::try_from(recovery.added).unwrap_or(i64::MAX)),
-        shares(recovery.added_volume.units()),
+        grouped(i64::try_from(recovery.returned).unwrap_or(i64::MAX)),
+        grouped(recovery.after.units()),
+        grouped(recovery.until.units()),
+        grouped(i64::try_from(recovery.added).unwrap_or(i64::MAX)),
+        grouped(recovery.added_volume.units()),
         recovery.proof
     )
 }

@@ -11,7 +11,8 @@ use market::universe::Universe;
 use serde_json::json;
 
 use super::Place;
-use super::words::{outage, shares, span, touches};
+use super::words::{outage, span, touches};
+use crate::words::grouped;
 use history::ledger::Ledger;
 
 /// What was seen of all instruments.
@@ -65,7 +66,7 @@ impl Sum {
     fn line(&self, date: &str, market: &str) -> String {
         let mut line = format!(
             "{date} {market}: {} shares missing in {} gaps; {} of {} instruments proven to be complete",
-            shares(self.shares),
+            grouped(self.shares),
             self.gaps,
             self.proven,
             self.instruments
@@ -99,7 +100,7 @@ fn print(
         return writeln!(output, "{value}");
     }
     let (symbol, tape) = (seen.of.symbol.to_string(), seen.of.tape.as_str());
-    let (volume, after) = (shares(missing.volume().units()), shares(missing.after.units()));
+    let (volume, after) = (grouped(missing.volume().units()), grouped(missing.after.units()));
     let when = span(missing.from_ns, missing.until_ns);
     writeln!(output, "{}", line([&symbol, tape, &volume, &after, &when], &outages.join("; ")))
 }

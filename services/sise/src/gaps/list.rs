@@ -8,7 +8,8 @@ use serde_json::json;
 use store::history::ToldGap;
 
 use super::Place;
-use super::words::{printable, shares, span};
+use super::words::span;
+use crate::words::{grouped, printable};
 
 pub(super) async fn run(place: &Place) -> anyhow::Result<ExitCode> {
     let gaps = place.store.volume_gaps(place.market, place.trade_date(), place.symbol.as_ref()).await;
@@ -43,14 +44,14 @@ fn print(gaps: &[ToldGap], json: bool, output: &mut impl Write) -> io::Result<us
         let state = match (gap.is_open, gap.residue) {
             (false, _) => "closed".to_owned(),
             (true, None) => "open".to_owned(),
-            (true, Some(residue)) => format!("open, {} left", shares(residue.units())),
+            (true, Some(residue)) => format!("open, {} left", grouped(residue.units())),
         };
         let (symbol, tape) = (gap.of.symbol.to_string(), gap.of.tape.as_str());
         let columns = [
             &symbol,
             tape,
-            &shares(volume),
-            &shares(gap.after.units()),
+            &grouped(volume),
+            &grouped(gap.after.units()),
             &span(Some(gap.from_ns), gap.until_ns),
             &state,
         ];

@@ -11,8 +11,8 @@ use serde_json::json;
 use store::history::InstrumentDay;
 
 use super::bars::Bars;
-use super::words::{printable, shares};
 use super::{Place, Raw};
+use crate::words::{grouped, printable};
 
 /// Instruments that are named when something stays open or failed; the rest is counted.
 const NAMED: usize = 20;
@@ -71,7 +71,7 @@ fn print(report: &Report, dry_run: bool, output: &mut impl Write) -> io::Result<
         |outcome| {
             format!(
                 "{} shares stay missing in {} gaps: `sise gaps explain` tells more",
-                shares(outcome.open_volume),
+                grouped(outcome.open_volume),
                 outcome.open
             )
         },

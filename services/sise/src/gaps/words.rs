@@ -5,22 +5,7 @@ use market::chain::Missing;
 use store::history::Outage;
 
 use crate::json::clock;
-
-/// 1234567 as `1,234,567`.
-pub(super) fn shares(count: i64) -> String {
-    let digits = count.unsigned_abs().to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
-    if count < 0 {
-        text.push('-');
-    }
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+use crate::words::printable;
 
 /// An instant without its date: `10:00:31`.
 pub(super) fn time(utc_ns: i64) -> String {
@@ -61,20 +46,9 @@ pub(super) fn touches(outage: &Outage, missing: &Missing, day: &Day) -> bool {
     outage.from_ns < until && outage.until_ns.is_none_or(|end| end > from)
 }
 
-/// A text that changes nothing in a terminal.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shares_are_grouped_by_three() {
-        let texts: Vec<_> = [0, 12, 999, 1_000, 1_234_567, -1_000].map(shares).into();
-        assert_eq!(texts, ["0", "12", "999", "1,000", "1,234,567", "-1,000"]);
-    }
 
     #[test]
     fn a_span_names_the_edges_that_are_known() {

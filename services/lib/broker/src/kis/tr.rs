@@ -5,7 +5,10 @@
 
 use market::{Market, Tape};
 
-use super::us_book;
+/// Fields of a US book before the first level.
+pub const US_BOOK_HEAD: usize = 11;
+/// Fields of a level of it.
+pub const US_BOOK_LEVEL: usize = 6;
 
 /// What the records of a TR are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,9 +96,9 @@ impl Tr {
             // Head and levels; beyond the ten levels, fewer fields than one more level would bring: `us_book` has
             // to find the totals right before it believes that they were added at the end.
             Shape::UsBook if width <= self.newest => {
-                width >= self.least && (width - us_book::HEAD).is_multiple_of(us_book::LEVEL)
+                width >= self.least && (width - US_BOOK_HEAD).is_multiple_of(US_BOOK_LEVEL)
             }
-            Shape::UsBook => width < self.newest + us_book::LEVEL,
+            Shape::UsBook => width < self.newest + US_BOOK_LEVEL,
             _ => (self.least..=self.newest + GROWTH).contains(&width),
         }
     }

@@ -14,13 +14,9 @@ use market::calendar::SessionClock;
 use market::{At, Codes, Level, Levels, OrderBook, Quantity};
 
 use super::field::Fields;
+use super::tr::{US_BOOK_HEAD as HEAD, US_BOOK_LEVEL as LEVEL};
 use super::us;
 use crate::field::FieldError;
-
-/// Fields before the first level.
-pub const HEAD: usize = 11;
-/// Fields of a level.
-pub const LEVEL: usize = 6;
 
 /// Reads one record; the trade date is the calendar's.
 ///

@@ -156,6 +156,31 @@ async fn the_archiver_reads_acknowledges_and_looks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_gateway_reads_last_messages_and_health_and_changes_nothing() {
+    let server = with_streams().await;
+    for symbol in ["005930", "000660", "005930"] {
+        let (subject, id) = (format!("ticker.kr.kis.{symbol}.krx"), "same");
+        let mut publisher = Publisher::new(&server.settings(), "kis-service").expect("publisher");
+        publisher.publish(Outgoing::new(subject, format!("{id} {symbol}"), "x"), ()).await.expect("taken");
+        publisher.drain(Instant::now() + LIMIT).await.expect("acknowledged");
+    }
+    let mut context = server.context("gateway").await;
+    context.set_timeout(Duration::from_millis(500));
+    let mut last: Vec<_> =
+        bus::latest(&context, "TICKER_KR_KIS", "ticker.>").await.expect("last").into_iter().collect();
+    last.sort_by_key(|message| message.stream_sequence);
+    let last: Vec<_> = last.iter().map(|message| message.subject().to_owned()).collect();
+    assert_eq!(last, ["ticker.kr.kis.005930.krx", "ticker.kr.kis.000660.krx"]);
+    assert_eq!(bus::latest(&context, "STATUS", "status.>").await.expect("none").len(), 0);
+    assert!(bus::latest(&context, "NO_SUCH_STREAM", ">").await.is_err());
+    let health = bus::Bucket::open(&context, bus::bucket::HEALTH).await.expect("bucket");
+    assert!(health.get::<market::Health>("kr.kis").await.expect("read").is_none());
+    assert!(!may_publish(&server, "gateway", "$KV.health.kr.kis").await);
+    assert!(!may_publish(&server, "gateway", "status.kr.kis.link_up").await);
+    assert!(context.delete_stream("STATUS").await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_observer_sees_what_passes() {
     let server = with_streams().await;
     let context = server.context("observer").await;

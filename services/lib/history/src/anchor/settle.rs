@@ -7,7 +7,7 @@ use market::chain::Print;
 
 use super::ruler::Ruler;
 use super::segments::{Segment, segments};
-use crate::rebuild::Evidence;
+use crate::evidence::{AUCTION_ENDS_LATE, Evidence};
 use crate::row::Minute;
 
 const MINUTE: i64 = 60 * market::time::SECOND;
@@ -297,11 +297,15 @@ impl Settling<'_> {
                     let below = boundary.checked_sub(1).and_then(|index| rows.get(index));
                     let pair = below.zip(rows.get(boundary));
                     pair.is_some_and(|(below, above)| {
-                        (self.session_changed)(below.exchange_ns, above.exchange_ns)
+                        (self.session_changed)(below.exchange_ns - AUCTION_ENDS_LATE, above.exchange_ns)
                     })
                 };
-                let place = (before.boundary..end.boundary).find(changed).unwrap_or(before.boundary);
-                if (from.boundary..=until.boundary).contains(&place) {
+                // In the middle of a session the chart itself may lack the trade: nothing is proven there.
+                let head = (before.boundary == 0).then_some(0);
+                let place = (before.boundary..end.boundary).find(changed).or(head);
+                if let Some(place) = place
+                    && (from.boundary..=until.boundary).contains(&place)
+                {
                     return Some(place);
                 }
             }

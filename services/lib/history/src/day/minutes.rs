@@ -7,10 +7,8 @@ use market::calendar::Calendar;
 use market::chain::{Missing, OffHours, session_changed};
 use market::time::SECOND;
 
+use crate::evidence::AUCTION_ENDS_LATE;
 use crate::fetch::MinuteBar;
-
-/// An auction is settled up to so long after its hour: its print bears a second of the next session.
-const AUCTION_ENDS_LATE: i64 = 60 * SECOND;
 
 /// The print of an auction bears the second in which the next session begins: it stands for the one that ended.
 fn has_ended(tape: Tape, calendar: &Calendar, from_ns: i64, until_ns: i64) -> bool {

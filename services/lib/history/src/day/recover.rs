@@ -14,10 +14,11 @@ use super::minutes::{may_be_off_hours, off_hours};
 use super::results::{described, left, nobody_reaches, print, refused, summary, without_print};
 use super::tell::{Attempt, first_source};
 use super::{DayError, Outcome, Seen, Work, known, line, look};
+use crate::evidence::Evidence;
 use crate::fetch::Ask;
 use crate::plan::{DayState, Plan, Reach, Request, Route, plan};
 use crate::proof::{Closed, Open, Why, weaker};
-use crate::rebuild::{Evidence, Filled, rebuild};
+use crate::rebuild::{Filled, rebuild};
 use crate::row::Minute;
 
 /// Rounds for one instrument: each source has at most three ways.

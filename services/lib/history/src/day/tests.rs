@@ -1,3 +1,5 @@
+//! A day of one instrument, looked at, asked for and told.
+
 use market::{Method, Price, Symbol, Tape, TradeDate};
 use store::history::{ToldGap, ToldTotal};
 

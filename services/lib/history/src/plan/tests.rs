@@ -1,3 +1,5 @@
+//! Which calls a day costs, by reach and by pages.
+
 use market::Price;
 use market::time::SECOND;
 

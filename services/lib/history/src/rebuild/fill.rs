@@ -3,8 +3,9 @@
 use market::chain::{Missing, OffHours};
 use market::{Proof, Quantity};
 
-use super::{Evidence, Filled};
+use super::Filled;
 use crate::anchor::{Fault, Stretch};
+use crate::evidence::{AUCTION_ENDS_LATE, Evidence};
 use crate::proof::{Closed, Open, Why, weaker};
 use crate::row::Row;
 
@@ -53,8 +54,9 @@ pub(super) fn in_order(mut placed: Vec<Placed>) -> Vec<Placed> {
     placed
 }
 
-/// Jumps between neighbouring rows that are volume without a print. The minutes decide where they were given, else the
-/// end of a session between the two rows.
+/// Jumps between neighbouring rows that are volume without a print: where a session ended between the two rows, or the
+/// day began, and the minutes do not say otherwise. In the middle of a session the source may lack the trade in all that it
+/// tells, so a jump there is never taken for one.
 pub(super) fn jumps(rows: &[Placed], evidence: &Evidence<'_>) -> Vec<OffHours> {
     let mut known: Vec<Stretch> = evidence
         .known
@@ -72,9 +74,14 @@ pub(super) fn jumps(rows: &[Placed], evidence: &Evidence<'_>) -> Vec<OffHours> {
         let from_ns = below.map(|placed| placed.row.exchange_ns);
         let until_ns = above.row.exchange_ns;
         if until > after && empty && (below.is_some() || evidence.reached_start) {
-            let proven = by_minutes(after, until, until_ns, evidence).unwrap_or_else(|| {
-                from_ns.is_none_or(|from_ns| (evidence.session_changed)(from_ns, until_ns))
-            });
+            let changed = |late: i64| {
+                from_ns.is_none_or(|from_ns| (evidence.session_changed)(from_ns - late, until_ns))
+            };
+            let proven = match by_minutes(after, until, until_ns, evidence) {
+                Some(true) => changed(AUCTION_ENDS_LATE),
+                Some(false) => false,
+                None => changed(0),
+            };
             if proven {
                 let (after, until) = (Quantity::from_units(after), Quantity::from_units(until));
                 found.push(OffHours { after, until, from_ns, until_ns: Some(until_ns) });

@@ -426,3 +426,21 @@ fn volume_without_a_print_is_no_trade_of_the_source() {
     let filled = rebuild(&missing, &source, &Evidence { minutes: &minutes, ..tape.evidence(&[], &changed) });
     assert_eq!((filled.off_hours.len(), filled.open.len(), filled.missing_volume().units()), (0, 2, 80));
 }
+
+#[test]
+fn what_rows_and_minutes_lack_alike_in_the_middle_of_a_session_is_never_off_hours() {
+    let (tape, live, missing) = small(100..101);
+    let changed = |from, until| tape.session_changed(from, until);
+    let lost = &tape.rows[100];
+    // The minute has its end right, but counts the trade no more than the rows have it.
+    let mut minutes = tape.minutes.clone();
+    let of = minutes.iter_mut().rfind(|minute| minute.start_ns <= lost.exchange_ns).expect("minute");
+    of.quantity = Quantity::from_units(of.quantity.units() - lost.quantity.units());
+    let source: Vec<Row> = tape.rows.iter().filter(|row| *row != lost).copied().collect();
+    for rows in [source.clone(), Tape::bare(&source)] {
+        let evidence = Evidence { minutes: &minutes, ..tape.evidence(&live, &changed) };
+        let filled = rebuild(&missing, &rows, &evidence);
+        assert_eq!((filled.trades.len(), filled.off_hours.len(), filled.closed.len()), (0, 0, 0));
+        assert_eq!((filled.open.len(), filled.residue()), (1, lost.quantity.units()));
+    }
+}

@@ -1,0 +1,233 @@
+// The live page in Chromium against the real stack: what it shows is what the simulator sent, and it stays honest when the
+// gateway or a broker goes away. Screenshots stand in the run's folder, for a person to look at.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { closeBrowser, control, launch, openPage, screenshot, sent, signal, startGateway, stopGateway, until } from './support.mjs';
+
+const SAMSUNG = { market: 'kr', symbol: '005930', tape: 'krx' };
+const PREFERENCES = {
+  watch: [SAMSUNG, { market: 'kr', symbol: '000660', tape: 'krx' }, { market: 'kr', symbol: '005380', tape: 'krx' }, { market: 'us', symbol: 'AAPL', tape: 'us' }],
+  chosen: SAMSUNG,
+};
+const SIDES = { buy: '매수 체결', sell: '매도 체결', none: '구분 없음', unspecified: '구분 없음' };
+
+before(async () => {
+  await startGateway();
+  await launch();
+});
+
+after(async () => {
+  await closeBrowser();
+  await stopGateway();
+});
+
+const plain = (text) => text.replaceAll(',', '').trim();
+const live = (page) => page.locator('.pill.open').waitFor({ timeout: 15_000 });
+const rowsOf = (page) => page.locator('.tape tbody tr:not(.unseen)').evaluateAll((rows) => rows.map((row) => {
+  const [time, price, quantity] = [...row.cells].map((cell) => cell.firstChild?.textContent ?? '');
+  return { time, price, quantity, side: row.cells[2].title };
+}));
+/** The ladder by broker: `[price, shares]`, the best first. */
+const ladderOf = (page, side, column) => page.locator(`.ladder .${side} tr`).evaluateAll((rows, place) => rows
+  .map((row) => [row.cells[1].textContent, row.cells[place].textContent])
+  .filter(([price, quantity]) => price !== '' && quantity !== ''), column === 'kis' ? 0 : 2)
+  .then((rows) => rows.map(([price, quantity]) => [plain(price), Number(plain(quantity))]))
+  .then((rows) => (side === 'asks' ? rows.reverse() : rows));
+
+/** The chart's pixels, read from a copy: reading a canvas that is being drawn makes the browser warn. */
+const pixels = (page) => page.evaluate(() => {
+  const canvas = document.querySelector('.drawing canvas');
+  const copy = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height }).getContext('2d', { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+  const style = getComputedStyle(document.documentElement);
+  const wanted = ['--up', '--down'].map((name) => Number.parseInt(style.getPropertyValue(name).trim().slice(1), 16));
+  let candles = 0;
+  for (let at = 0; at < data.length; at += 4) if (wanted.includes((data[at] << 16) | (data[at + 1] << 8) | data[at + 2])) candles += 1;
+  const corner = 4 * (3 * canvas.width + 3);
+  return { corner: [...data.slice(corner, corner + 3)], candles };
+});
+
+test('the last price, the ladder and the tape are what the simulator sent', async () => {
+  const { page, watch, close } = await openPage({ preferences: PREFERENCES });
+  await live(page);
+  await until('twenty trades', 30, async () => (await rowsOf(page)).length > 20);
+  await control('stop');
+  const trades = new Map(sent('trade', '005930', 'krx').map((trade) => [trade.cumulative_volume, trade]));
+  const newest = [...trades.values()].sort((a, b) => b.cumulative_volume - a.cumulative_volume).slice(0, 20);
+  const clock = new Intl.DateTimeFormat('en-GB', { timeZone: 'Asia/Seoul', timeStyle: 'medium' });
+  const wanted = newest.map((trade) => ({
+    time: clock.format(trade.exchange_ns / 1e6), price: trade.price, quantity: String(trade.quantity), side: SIDES[trade.aggressor_side],
+  }));
+  await until('the last price', 10, async () => plain(await page.locator('[data-test=last]').innerText()) === wanted[0].price);
+  const rows = (await rowsOf(page)).slice(0, 20).map((row) => ({ ...row, price: plain(row.price), quantity: plain(row.quantity) }));
+  assert.deepEqual(rows, wanted);
+  for (const source of ['kis', 'kiwoom']) {
+    const book = sent('order_book', '005930', 'krx').filter((event) => event.source === source).at(-1);
+    assert.ok(book, `the simulator sent no book of ${source}`);
+    // Ten prices a side are shown, of both brokers together: those of a broker that lie further out are not.
+    for (const [side, levels] of [['asks', book.asks], ['bids', book.bids]]) {
+      const shown = await ladderOf(page, side, source);
+      assert.ok(shown.length >= 5, `${shown.length} ${side} of ${source}`);
+      assert.deepEqual(shown, levels.slice(0, shown.length), `${side} of ${source}`);
+    }
+  }
+  const chart = page.locator('[data-test=chart]');
+  await until('the chart ends at the last price', 30, async () => plain(await chart.getAttribute('data-close') ?? '') === wanted[0].price);
+  // The archive's bars and the stream's hold every share once: they meet in a minute that the archive tells when it is over.
+  const volume = [...trades.values()].reduce((sum, trade) => sum + trade.quantity, 0);
+  await until(`${volume} shares in the chart`, 80, async () => {
+    const shown = Number(await chart.getAttribute('data-volume'));
+    assert.ok(shown <= volume, `${shown} of ${volume} shares`);
+    return shown === volume;
+  });
+  await control('start');
+  assert.deepEqual(watch.faults, []);
+  await close();
+});
+
+test('every feed is shown with its links, its rate and its delay', async () => {
+  const { page, watch, close } = await openPage({ preferences: PREFERENCES });
+  await live(page);
+  for (const feed of ['kr-kis', 'kr-kiwoom', 'us-kis']) {
+    const row = page.locator(`[data-test=feed-${feed}]`);
+    await until(`${feed} is alive`, 20, async () => (await row.locator('.verdict').innerText()).startsWith('정상'));
+    await until(`${feed} has a delay`, 20, async () => /\d+ ms/.test(await row.innerText()));
+    assert.match(await row.innerText(), /1\/1/);
+  }
+  await until('no day, or its completeness', 20, async () => (await page.locator('.days tbody tr, .days .empty').count()) > 0);
+  assert.equal(await page.locator('.days .warn.note').count(), 0, 'completeness could be read');
+  assert.deepEqual(watch.faults, []);
+  await close();
+});
+
+test('Korean and English, dark and light, red up and green up', async () => {
+  for (const colorScheme of ['light', 'dark']) {
+    const { page, watch, close } = await openPage({ preferences: PREFERENCES, colorScheme });
+    await live(page);
+    await until('a full screen', 20, async () => (await rowsOf(page)).length > 25);
+    await screenshot(page, `desktop-${colorScheme}`);
+    const colour = (name) => page.evaluate((one) => getComputedStyle(document.documentElement).getPropertyValue(one).trim(), name);
+    const back = await page.evaluate(() => getComputedStyle(document.querySelector('.panel')).backgroundColor);
+    assert.equal(back, colorScheme === 'dark' ? 'rgb(20, 24, 29)' : 'rgb(255, 255, 255)');
+    assert.equal(await colour('--up'), colorScheme === 'dark' ? '#f26c75' : '#cf2a39');
+    await page.getByRole('button', { name: '등락 색' }).click();
+    await until('green is up', 5, async () => (await colour('--up')) === (colorScheme === 'dark' ? '#45bd8e' : '#0e7c53'));
+    await page.getByRole('button', { name: 'English' }).click();
+    await page.getByRole('heading', { name: 'Order book' }).waitFor();
+    assert.equal(await page.evaluate(() => document.documentElement.lang), 'en');
+    await page.getByRole('button', { name: 'Merged' }).click();
+    await until('the merged book says whose it is', 10, async () => /KIS|Kiwoom/.test(await page.locator('[data-test=book-merged]').innerText()));
+    // The system's theme is overruled, and everything is remembered.
+    await page.getByRole('button', { name: 'Theme' }).click();
+    if (colorScheme === 'light') await page.getByRole('button', { name: 'Theme' }).click();
+    await page.reload();
+    await live(page);
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), colorScheme === 'light' ? 'dark' : 'light');
+    await until('merged still', 5, async () => (await page.locator('[data-test=book-merged]').count()) === 1);
+    await until('a chart', 20, async () => Number(await page.locator('[data-test=chart]').getAttribute('data-bars')) > 0);
+    // The chart has the colours of the page: panel behind, up and down as chosen.
+    await until('candles in the chosen colours', 10, async () => (await pixels(page)).candles > 60);
+    assert.deepEqual((await pixels(page)).corner, colorScheme === 'light' ? [20, 24, 29] : [255, 255, 255]);
+    await screenshot(page, `desktop-${colorScheme}-switched`);
+    assert.deepEqual(watch.faults, []);
+    await close();
+  }
+});
+
+test('everything by the keyboard: search, add, choose, remove', async () => {
+  const { page, watch, close } = await openPage({ preferences: PREFERENCES });
+  await live(page);
+  const names = () => page.locator('.watch .row .where').allInnerTexts().then((texts) => texts.length);
+  await until('the watch list', 10, async () => (await names()) === 4);
+  // The universe has to be there before it can be searched.
+  await until('a hit', 15, async () => {
+    await page.keyboard.press('Escape');
+    await page.locator('.tape .scroll').focus();
+    await page.keyboard.press('/');
+    await page.keyboard.type('035420');
+    return (await page.getByRole('option').count()) > 0;
+  });
+  await page.keyboard.press('Enter');
+  await until('it is added', 5, async () => (await names()) === 5);
+  const current = page.locator('.watch .row[aria-current=true]');
+  assert.match(await current.innerText(), /035420|NAVER/);
+  await current.focus();
+  assert.notEqual(await current.evaluate((row) => getComputedStyle(row).outlineStyle), 'none');
+  await page.keyboard.press('Delete');
+  await until('it is removed', 5, async () => (await names()) === 4);
+  await page.locator('.watch .row').first().focus();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await until('the second is chosen', 5, async () => /000660/.test(await page.locator('.watch .row[aria-current=true]').innerText()));
+  // Each part has a name, each control is a button or a field.
+  for (const name of ['관심 종목', '차트', '호가', '체결', '시세 상태', '완전성', '사건']) await page.getByRole('heading', { name, exact: true }).waitFor({ state: 'attached' });
+  assert.deepEqual(watch.faults, []);
+  await close();
+});
+
+test('on a phone of 360 pixels nothing is cut off', async () => {
+  for (const colorScheme of ['light', 'dark']) {
+    const { page, watch, close } = await openPage({ preferences: PREFERENCES, colorScheme, viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true });
+    await live(page);
+    await until('trades', 20, async () => (await rowsOf(page)).length > 5);
+    for (const [place, name] of ['watch', 'chart', 'book', 'feeds'].entries()) {
+      await page.locator('nav.panels button').nth(place).tap();
+      await until(`${name} is seen`, 5, () => page.locator(`.panel.${name}`).isVisible());
+      if (name === 'chart') await until('a drawn candle', 10, async () => (await pixels(page)).candles > 60);
+      await until('a drawn frame', 5, () => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))));
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, name);
+      await screenshot(page, `phone-${colorScheme}-${name}`);
+    }
+    assert.deepEqual(watch.faults, []);
+    await close();
+  }
+});
+
+test('a broker that is heard no more is greyed out and named, the other goes on, and it comes back', async () => {
+  const { page, watch, close } = await openPage({ preferences: PREFERENCES });
+  await live(page);
+  const heading = (source) => page.locator(`[data-test=book-${source}]`);
+  await until('both books', 20, async () => /\d\d:\d\d:\d\d/.test(await heading('kis').innerText()) && /\d\d:\d\d:\d\d/.test(await heading('kiwoom').innerText()));
+  signal('kiwoom-service', 'SIGSTOP');
+  try {
+    await until('Kiwoom is stale', 30, async () => /멈춤 \d\d:\d\d:\d\d/.test(await heading('kiwoom').innerText()));
+    await until('its feed is told', 10, async () => /모름|끊김/.test(await page.locator('[data-test=feed-kr-kiwoom] .verdict').innerText()));
+    assert.match(await page.locator('.book .note.warn').innerText(), /키움.*끊겼습니다 \(\d\d:\d\d:\d\d/);
+    assert.match(await heading('kiwoom').evaluate((one) => getComputedStyle(one).filter), /grayscale/);
+    assert.equal(await heading('kis').evaluate((one) => getComputedStyle(one).filter), 'none');
+    const first = await page.locator('.tape tbody tr').first().innerText();
+    await until('trades go on', 10, async () => (await page.locator('.tape tbody tr').first().innerText()) !== first);
+    await until('its end stands among the events', 5, async () => /키움/.test(await page.locator('.happenings li').allInnerTexts().then((all) => all.join())));
+    await screenshot(page, 'desktop-dead-broker');
+  } finally {
+    signal('kiwoom-service', 'SIGCONT');
+  }
+  await until('Kiwoom is back', 60, async () => /\d\d:\d\d:\d\d/.test(await heading('kiwoom').innerText()) && !/멈춤/.test(await heading('kiwoom').innerText()));
+  assert.deepEqual(watch.faults, []);
+  await close();
+});
+
+test('a gateway that is killed and comes back: stale and said so, then live by itself', async () => {
+  const { page, watch, close } = await openPage({ preferences: PREFERENCES });
+  await live(page);
+  await until('trades', 20, async () => (await rowsOf(page)).length > 5);
+  await until('the chart', 20, async () => Number(await page.locator('[data-test=chart]').getAttribute('data-bars')) > 0);
+  watch.gone = true;
+  await stopGateway('SIGKILL');
+  await page.locator('.lost').waitFor({ timeout: 10_000 });
+  assert.match(await page.locator('.lost').innerText(), /연결 끊김[\s\S]*마지막 수신 \d\d:\d\d:\d\d KST/);
+  assert.match(await page.locator('main').evaluate((main) => getComputedStyle(main.querySelector('.head > h2')).filter), /grayscale/);
+  assert.ok((await rowsOf(page)).length > 5, 'what was known is still there');
+  await screenshot(page, 'desktop-gateway-gone');
+  await startGateway();
+  await live(page);
+  watch.gone = false;
+  await until('it is no longer said to be lost', 5, async () => (await page.locator('.lost').count()) === 0);
+  const first = await page.locator('.tape tbody tr').first().innerText();
+  await until('trades go on', 15, async () => (await page.locator('.tape tbody tr').first().innerText()) !== first);
+  await until('both books', 15, async () => (await ladderOf(page, 'asks', 'kis')).length > 4 && (await ladderOf(page, 'asks', 'kiwoom')).length > 4);
+  assert.deepEqual(watch.faults, []);
+  await close();
+});

@@ -25,7 +25,7 @@ stop_part() {
 # From the socket inwards, so that each part can hand on what it holds.
 stop_all() {
   local name
-  for name in gateway kis-service us-service kiwoom-service simulator archiver clickhouse nats; do stop_part "$name"; done
+  for name in gateway gap-finder kis-service us-service kiwoom-service simulator archiver clickhouse nats; do stop_part "$name"; done
 }
 
 # Waits until a command succeeds: wait_until SECONDS WHAT COMMAND…

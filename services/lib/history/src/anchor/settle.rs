@@ -293,16 +293,18 @@ impl Settling<'_> {
                 self.ruler.sum(end.boundary) - self.ruler.sum(before.boundary) == minute.quantity.units();
             let jumped = end.volume - before.volume - minute.quantity.units() == residue;
             if complete && jumped {
-                let changed = |&boundary: &usize| {
-                    let below = boundary.checked_sub(1).and_then(|index| rows.get(index));
-                    let pair = below.zip(rows.get(boundary));
-                    pair.is_some_and(|(below, above)| {
-                        (self.session_changed)(below.exchange_ns - AUCTION_ENDS_LATE, above.exchange_ns)
+                let changed = |late: i64| {
+                    (before.boundary..end.boundary).find(|&boundary| {
+                        let below = boundary.checked_sub(1).and_then(|index| rows.get(index));
+                        let pair = below.zip(rows.get(boundary));
+                        pair.is_some_and(|(below, above)| {
+                            (self.session_changed)(below.exchange_ns - late, above.exchange_ns)
+                        })
                     })
                 };
                 // In the middle of a session the chart itself may lack the trade: nothing is proven there.
                 let head = (before.boundary == 0).then_some(0);
-                let place = (before.boundary..end.boundary).find(changed).or(head);
+                let place = changed(0).or(head).or_else(|| changed(AUCTION_ENDS_LATE));
                 if let Some(place) = place
                     && (from.boundary..=until.boundary).contains(&place)
                 {

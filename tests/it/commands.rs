@@ -85,8 +85,10 @@ fn decode_reads_a_stream_and_refuses_garbage_with_a_reason() {
 fn parse_tells_what_each_published_frame_is() {
     let folder = root().join("services/lib/broker/fixtures/kis");
     let (mut frames, mut trades, mut books, mut refused) = (0, 0, 0, 0);
-    for entry in std::fs::read_dir(folder).expect("fixtures") {
-        let text = std::fs::read(entry.expect("entry").path()).expect("frames");
+    // Frames of the WebSocket; pages of the REST interface lie beside them.
+    let paths = std::fs::read_dir(folder).expect("fixtures").map(|entry| entry.expect("entry").path());
+    for path in paths.filter(|path| path.extension().is_some_and(|name| name == "txt")) {
+        let text = std::fs::read(path).expect("frames");
         frames += text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
         let output = sise(&["parse", "kis", "--received-ns", "1790053572000000000"], &text);
         let printed = String::from_utf8(output.stdout).expect("text");

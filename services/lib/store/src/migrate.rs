@@ -63,7 +63,6 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(21, "021", "bars_1m"),
     migration!(22, "022", "bars_1d"),
     migration!(23, "023", "latency"),
-    migration!(24, "024", "trades_merged"),
 ];
 
 impl Migration {

@@ -149,13 +149,13 @@ async fn a_silent_subscription_is_rebuilt() {
         ..PullSettings::default()
     };
     let mut consumer = Consumer::open_with(&context, "STATUS", "archiver", quick).await.expect("consumer");
-    server.signal("STOP");
-    let deadline = Instant::now() + Duration::from_millis(800);
-    while Instant::now() < deadline {
+    server.stall().await;
+    let deadline = Instant::now() + LIMIT;
+    while consumer.rebuilds() == 0 {
+        assert!(Instant::now() < deadline, "the silence was not noticed");
         assert!(consumer.batch(LIMITS).await.expect("a stalled server is no error").is_empty());
     }
-    assert!(consumer.rebuilds() > 0, "the silence was noticed");
-    server.signal("CONT");
+    server.go_on();
     publish(&server, 0..5).await;
     assert_eq!(numbers(&collect(&mut consumer, 5).await), [0, 1, 2, 3, 4]);
     assert_eq!(consumer.rebuilds(), 0);

@@ -126,7 +126,7 @@ async fn a_full_window_waits() {
     publisher.publish(message(0), 0_u64).await.expect("taken");
     timeout(LIMIT, publisher.progress()).await.expect("acknowledged");
 
-    server.signal("STOP");
+    server.stall().await;
     for number in 1..=10 {
         timeout(LIMIT, publisher.publish(message(number), number)).await.expect("room").expect("taken");
     }
@@ -135,7 +135,7 @@ async fn a_full_window_waits() {
     assert!(eleventh.is_err(), "no room");
     assert_eq!((publisher.in_flight(), publisher.acknowledged()), (10, Some(0)));
 
-    server.signal("CONT");
+    server.go_on();
     publisher.publish(message(11), 11).await.expect("taken");
     publisher.drain(Instant::now() + LIMIT).await.expect("drained");
     assert_eq!(stored(&server.context("sise").await, "TICKER_KR_KIS").await, (0..=11).collect::<Vec<_>>());

@@ -97,8 +97,22 @@ impl NatsServer {
         self.ready().await;
     }
 
-    /// Stops the process where it stands (`STOP`), or lets it go on (`CONT`).
-    pub fn signal(&self, name: &str) {
+    /// Stops the process where it stands, every thread of it: the signal alone returns before they do.
+    pub async fn stall(&self) {
+        self.signal("STOP");
+        let deadline = Instant::now() + LIMIT;
+        while !stalled(self.child.id()) {
+            assert!(Instant::now() < deadline, "nats-server does not stall");
+            pause().await;
+        }
+    }
+
+    /// Lets a stalled process go on.
+    pub fn go_on(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().expect("kill").success());
     }
@@ -149,6 +163,16 @@ impl Drop for NatsServer {
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
     }
+}
+
+/// Whether every thread of a process stands still (state `T` in `/proc`).
+fn stalled(pid: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("threads");
+    threads.filter_map(Result::ok).all(|thread| {
+        // A thread that ended meanwhile has no file any more.
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+    })
 }
 
 fn copy(from: &Path, to: &Path) {

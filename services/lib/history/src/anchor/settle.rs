@@ -266,54 +266,73 @@ impl Settling<'_> {
         (until.volume - from.volume) - (self.ruler.sum(until.boundary) - self.ruler.sum(from.boundary))
     }
 
-    /// Whether a minute of the chart says that its rows are complete and that so much volume came in without a print;
-    /// places the rows on both sides then.
+    /// Whether a minute of the chart says that its rows are complete and that `residue` shares came in without a print.
+    ///
+    /// Known prints say between which rows they did. Where two places are left, the rows on both sides of them are placed
+    /// and what lies between stays open: of it only rows that tell their cumulative volume can say more.
     fn off_hours(&mut self, from: Point, until: Point, residue: i64) -> bool {
-        let Some(jump) = self.jump(from, until, residue) else { return false };
-        let jump_after = from.volume + self.ruler.sum(jump) - self.ruler.sum(from.boundary);
-        let stretch = Stretch { after: jump_after, until: jump_after + residue };
-        let above = Point { boundary: jump, volume: stretch.until, kind: Kind::Minute };
-        let fits = self.prints_fit(from, Stretch { after: from.volume, until: stretch.after })
-            && self.prints_fit(above, Stretch { after: stretch.until, until: until.volume })
-            && self.prints_within(Stretch { after: stretch.after, until: stretch.until }).is_empty();
-        if fits {
-            self.place(from.boundary..jump, from.volume, Proof::Minutes);
-            self.place(jump..until.boundary, stretch.until, Proof::Minutes);
-            self.out.off_hours.push((stretch, jump));
+        let mut places = self.places(from, until, residue);
+        places.retain(|&place| self.jump_fits(from, until, residue, place));
+        let (Some(&lowest), Some(&highest)) = (places.first(), places.last()) else { return false };
+        let (after, reached) = (self.laid(from, lowest), self.laid(from, highest) + residue);
+        self.place(from.boundary..lowest, from.volume, Proof::Minutes);
+        self.place(highest..until.boundary, reached, Proof::Minutes);
+        let stretch = Stretch { after, until: reached };
+        if lowest == highest {
+            self.out.off_hours.push((stretch, lowest));
+        } else {
+            self.out.faults.push(Fault { stretch, residue });
         }
-        fits
+        true
     }
 
-    /// The boundary at which `residue` shares came in without a print.
-    fn jump(&self, from: Point, until: Point, residue: i64) -> Option<usize> {
+    /// Shares below a boundary, with the rows laid from `from`.
+    fn laid(&self, from: Point, boundary: usize) -> i64 {
+        from.volume + self.ruler.sum(boundary) - self.ruler.sum(from.boundary)
+    }
+
+    /// Whether every known print between two points is the row at its place if `residue` shares came in at `place`.
+    fn jump_fits(&self, from: Point, until: Point, residue: i64, place: usize) -> bool {
+        let after = self.laid(from, place);
+        let above = Point { boundary: place, volume: after + residue, kind: Kind::Minute };
+        self.prints_fit(from, Stretch { after: from.volume, until: after })
+            && self.prints_fit(above, Stretch { after: above.volume, until: until.volume })
+            && !self
+                .prints
+                .iter()
+                .any(|print| print.after().units() < above.volume && print.cumulative_volume.units() > after)
+    }
+
+    /// The boundaries at which `residue` shares may have come in without a print, in rising order: in a minute that says
+    /// so, at the head of the day or where a session ended. In the middle of a session the chart itself may lack the
+    /// trade: nothing is proven there.
+    fn places(&self, from: Point, until: Point, residue: i64) -> Vec<usize> {
         let rows = self.ruler.rows();
         let mut before = Point { boundary: 0, volume: 0, kind: Kind::Minute };
         for &(end, minute) in &self.minutes {
-            let complete =
-                self.ruler.sum(end.boundary) - self.ruler.sum(before.boundary) == minute.quantity.units();
-            let jumped = end.volume - before.volume - minute.quantity.units() == residue;
-            if complete && jumped {
-                let changed = |late: i64| {
-                    (before.boundary..end.boundary).find(|&boundary| {
-                        let below = boundary.checked_sub(1).and_then(|index| rows.get(index));
-                        let pair = below.zip(rows.get(boundary));
-                        pair.is_some_and(|(below, above)| {
-                            (self.session_changed)(below.exchange_ns - late, above.exchange_ns)
-                        })
-                    })
+            let quantity = minute.quantity.units();
+            let complete = self.ruler.sum(end.boundary) - self.ruler.sum(before.boundary) == quantity;
+            if complete && end.volume - before.volume - quantity == residue {
+                let may_be = |&boundary: &usize| {
+                    let below = boundary.checked_sub(1).and_then(|index| rows.get(index));
+                    match (below, rows.get(boundary)) {
+                        (None, _) => true,
+                        (Some(below), Some(above)) => {
+                            (self.session_changed)(below.exchange_ns - AUCTION_ENDS_LATE, above.exchange_ns)
+                        }
+                        (Some(_), None) => false,
+                    }
                 };
-                // In the middle of a session the chart itself may lack the trade: nothing is proven there.
-                let head = (before.boundary == 0).then_some(0);
-                let place = changed(0).or(head).or_else(|| changed(AUCTION_ENDS_LATE));
-                if let Some(place) = place
-                    && (from.boundary..=until.boundary).contains(&place)
-                {
-                    return Some(place);
+                let inside = |place: &usize| (from.boundary..=until.boundary).contains(place);
+                let found: Vec<usize> =
+                    (before.boundary..end.boundary).filter(may_be).filter(inside).collect();
+                if !found.is_empty() {
+                    return found;
                 }
             }
             before = end;
         }
-        None
+        Vec::new()
     }
 
     /// Where two segments claim the same prints, a gap is filled if both say the same of it.

@@ -15,8 +15,17 @@ fn has_ended(tape: Tape, calendar: &Calendar, from_ns: i64, until_ns: i64) -> bo
     session_changed(calendar, tape, from_ns - SECOND, until_ns)
 }
 
-/// The stretches, in rising order. A jump inside a session is none: there the chart lacks a bar.
-pub(super) fn off_hours(bars: &[MinuteBar], tape: Tape, calendar: &Calendar) -> Vec<OffHours> {
+/// The stretches, in rising order, of a day that lacks `missing`. A jump inside a session is none: there the chart lacks a
+/// bar.
+///
+/// What the counter held before the first bar stands before its first print. Between two bars the jump may stand before
+/// or behind the print of an auction: known prints say where, and where one of them is missing too nothing is proven.
+pub(super) fn off_hours(
+    bars: &[MinuteBar],
+    missing: &[Missing],
+    tape: Tape,
+    calendar: &Calendar,
+) -> Vec<OffHours> {
     let mut stretches = Vec::new();
     let mut before: Option<(&MinuteBar, i64)> = None;
     for (index, bar) in bars.iter().enumerate() {
@@ -26,23 +35,34 @@ pub(super) fn off_hours(bars: &[MinuteBar], tape: Tape, calendar: &Calendar) -> 
             continue;
         };
         let begin = end - bar.quantity.units();
-        let (reached, proven) = match before {
-            Some((bar_before, reached)) => {
-                (reached, has_ended(tape, calendar, bar_before.start_ns, bar.start_ns))
+        match before {
+            Some((bar_before, reached)) if begin > reached => {
+                if has_ended(tape, calendar, bar_before.start_ns, bar.start_ns) {
+                    stretches.extend(the_only_one(missing, reached, end, begin - reached));
+                }
             }
-            None => (0, index == 0),
-        };
-        if proven && begin > reached {
-            stretches.push(OffHours {
-                after: Quantity::from_units(reached),
+            None if index == 0 && begin > 0 => stretches.push(OffHours {
+                after: Quantity::ZERO,
                 until: Quantity::from_units(begin),
                 from_ns: None,
                 until_ns: Some(bar.start_ns),
-            });
+            }),
+            _ => {}
         }
         before = Some((bar, end));
     }
     stretches
+}
+
+/// What is missing of a bar, if that is one stretch of so many shares.
+fn the_only_one(missing: &[Missing], reached: i64, end: i64, shares: i64) -> Option<OffHours> {
+    let mut inside =
+        missing.iter().filter(|missing| missing.until.units() > reached && missing.after.units() < end);
+    let (only, None) = (inside.next()?, inside.next()) else { return None };
+    let is_all =
+        only.volume().units() == shares && only.after.units() >= reached && only.until.units() <= end;
+    let Missing { after, until, from_ns, until_ns } = *only;
+    is_all.then_some(OffHours { after, until, from_ns, until_ns })
 }
 
 /// Whether a gap may be volume without a print: the head of a day, or a change of session.
@@ -69,8 +89,17 @@ mod tests {
         }
     }
 
-    fn found(bars: &[MinuteBar]) -> Vec<(i64, i64)> {
-        let stretches = off_hours(bars, Tape::Krx, Calendar::built_in());
+    fn found(bars: &[MinuteBar], missing: &[(i64, i64)]) -> Vec<(i64, i64)> {
+        let missing: Vec<Missing> = missing
+            .iter()
+            .map(|&(after, until)| Missing {
+                after: Quantity::from_units(after),
+                until: Quantity::from_units(until),
+                from_ns: Some(1),
+                until_ns: Some(2),
+            })
+            .collect();
+        let stretches = off_hours(bars, &missing, Tape::Krx, Calendar::built_in());
         stretches.iter().map(|stretch| (stretch.after.units(), stretch.until.units())).collect()
     }
 
@@ -84,13 +113,25 @@ mod tests {
             bar("153000", 30, Some(200)),
             bar("154000", 5, Some(225)),
         ];
-        assert_eq!(found(&bars), [(0, 40), (200, 220)]);
+        assert_eq!(found(&bars, &[(150, 160), (200, 220)]), [(0, 40), (200, 220)]);
+    }
+
+    #[test]
+    fn known_prints_say_on_which_side_of_an_auction_it_stands() {
+        let bars = [bar("090000", 100, Some(100)), bar("154000", 30, Some(150))];
+        let head_and = |missing: &[(i64, i64)]| found(&bars, missing);
+        assert_eq!(head_and(&[(100, 120)]), [(100, 120)]);
+        assert_eq!(head_and(&[(110, 130)]), [(110, 130)]);
+        // A print beside it is lost: it may stand before the print or behind it.
+        assert_eq!(head_and(&[(100, 130)]), []);
+        assert_eq!(head_and(&[(100, 110), (120, 130)]), []);
+        assert_eq!(head_and(&[(90, 110)]), []);
     }
 
     #[test]
     fn beside_a_bar_without_its_end_nothing_is_proven() {
         let bars = [bar("090000", 100, None), bar("153000", 30, Some(200)), bar("154000", 5, Some(225))];
-        assert_eq!(found(&bars), [(200, 220)]);
-        assert_eq!(found(&[]), []);
+        assert_eq!(found(&bars, &[(200, 220)]), [(200, 220)]);
+        assert_eq!(found(&[], &[(200, 220)]), []);
     }
 }

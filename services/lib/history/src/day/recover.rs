@@ -253,7 +253,8 @@ impl<A: Ask> Work<'_, A> {
             (state.total, state.is_total_new) = (Some((Quantity::ZERO, Method::None, source)), true);
         }
         if !got.bars.is_empty() || got.is_blank {
-            let stretches = off_hours(&got.bars, state.of.tape, Calendar::built_in());
+            let missing = state.line().missing;
+            let stretches = off_hours(&got.bars, &missing, state.of.tape, Calendar::built_in());
             if !stretches.is_empty() {
                 state.off_hours_proof = weaker(state.off_hours_proof, Proof::Minutes);
             }

@@ -21,6 +21,20 @@ pub(super) struct Step {
     pub(super) quantity: u16,
     /// Shares that come into the counter before it without a print; the session changes there.
     pub(super) off_hours: u16,
+    /// The print of an auction bears the first second of the new session and stands before those shares.
+    pub(super) auction: bool,
+}
+
+impl Step {
+    /// A trade without anything special before it.
+    pub(super) const fn plain(seconds: u8, price: u8, quantity: u16) -> Self {
+        Self { seconds, price, quantity, off_hours: 0, auction: false }
+    }
+
+    /// The first trade of a session, or of the day, with shares before it.
+    pub(super) const fn after(off_hours: u16, seconds: u8, price: u8, quantity: u16) -> Self {
+        Self { seconds, price, quantity, off_hours, auction: false }
+    }
 }
 
 /// A day.
@@ -43,22 +57,31 @@ impl Tape {
                 // Sessions begin at full minutes, long after the last trade of the one before.
                 ns = (ns / (600 * SECOND) + 1) * 600 * SECOND;
                 tape.changes.push(ns);
+                if step.auction {
+                    tape.print(ns, step.price, 77);
+                    ns += i64::from(step.seconds % 50) * SECOND;
+                }
             }
-            tape.total += i64::from(step.off_hours) + i64::from(step.quantity);
-            tape.rows.push(Row {
-                exchange_ns: ns,
-                price: Price::from_units(349_500_000 + 250_000 * i64::from(step.price)),
-                quantity: Quantity::from_units(i64::from(step.quantity)),
-                aggressor_side: AggressorSide::Buy,
-                cumulative_volume: Some(Quantity::from_units(tape.total)),
-                best_ask: None,
-                best_bid: None,
-                cumulative_value: None,
-                received_ns: 7,
-            });
+            tape.total += i64::from(step.off_hours);
+            tape.print(ns, step.price, step.quantity);
         }
         tape.minutes = minutes(&tape.rows);
         tape
+    }
+
+    fn print(&mut self, exchange_ns: i64, price: u8, quantity: u16) {
+        self.total += i64::from(quantity);
+        self.rows.push(Row {
+            exchange_ns,
+            price: Price::from_units(349_500_000 + 250_000 * i64::from(price)),
+            quantity: Quantity::from_units(i64::from(quantity)),
+            aggressor_side: AggressorSide::Buy,
+            cumulative_volume: Some(Quantity::from_units(self.total)),
+            best_ask: None,
+            best_bid: None,
+            cumulative_value: None,
+            received_ns: 7,
+        });
     }
 
     /// What the record holds when only these trades were received.
@@ -140,7 +163,7 @@ pub(super) fn busy(trades: usize, seed: u64) -> Tape {
         price = price.saturating_add_signed([0, 0, 0, 0, 0, 1, -1, 2, -2, 0][numbers.below(10)]);
         let odd = u16::try_from(1 + numbers.below(900)).expect("three digits");
         let quantity = [1, 1, 1, 2, 5, 10, 10, 50, 100, odd][numbers.below(10)];
-        Step { seconds: [0, 0, 0, 0, 1, 1, 2, 5][numbers.below(8)], price, quantity, off_hours: 0 }
+        Step::plain([0, 0, 0, 0, 1, 1, 2, 5][numbers.below(8)], price, quantity)
     };
     Tape::new(&(0..trades).map(step).collect::<Vec<_>>())
 }

@@ -25,15 +25,15 @@ DAY_ENDS, DAY_BEGINS = datetime.time(20, 5), datetime.time(8)
 TRADES = """
 SELECT toString(symbol) AS name, toString(tape) AS of, cumulative_volume, source, origin, toUnixTimestamp64Nano(exchange_ns),
        toString(price), quantity, aggressor_side
-FROM trades WHERE market = 'kr' AND trade_date = '{date}' ORDER BY name, of, cumulative_volume FORMAT JSONCompactEachRow
+FROM trades WHERE market = '{market}' AND trade_date = '{date}' ORDER BY name, of, cumulative_volume FORMAT JSONCompactEachRow
 """
 GAPS = """
 SELECT toString(symbol), toString(tape), after_cumulative_volume, until_cumulative_volume, is_open, open_volume
-FROM gaps WHERE market = 'kr' AND trade_date = '{date}' AND missing_volume IS NOT NULL FORMAT JSONCompactEachRow
+FROM gaps WHERE market = '{market}' AND trade_date = '{date}' AND missing_volume IS NOT NULL FORMAT JSONCompactEachRow
 """
 COMPLETENESS = """
 SELECT toString(symbol), toString(tape), proven, volume, stored_volume, off_hours_volume, missing, how
-FROM completeness WHERE market = 'kr' AND trade_date = '{date}' FORMAT JSONCompactEachRow
+FROM completeness WHERE market = '{market}' AND trade_date = '{date}' FORMAT JSONCompactEachRow
 """
 
 
@@ -68,22 +68,22 @@ def dates(date, now):
     return f"{plain(ended)} {plain(today)} {plain(before(ended, closed))}"
 
 
-def rows(arguments, query):
+def rows(arguments, market, query):
     settings = "output_format_json_quote_64bit_integers=0"
     url = f"{arguments.url}/?database={arguments.database}&{settings}"
     date = f"{arguments.date[:4]}-{arguments.date[4:6]}-{arguments.date[6:]}"
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data=query.format(date=date).encode())) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data=query.format(market=market, date=date).encode())) as answer:
             for line in answer:
                 yield json.loads(line)
     except urllib.error.HTTPError as refused:
         raise SystemExit(f"ClickHouse refused: {refused.read().decode(errors='replace')}\n{query}") from refused
 
 
-def groups(arguments):
+def groups(arguments, market):
     """The archive's rows of one trade at a time: its name and the rows."""
     name, group = None, []
-    for row in rows(arguments, TRADES):
+    for row in rows(arguments, market, TRADES):
         if tuple(row[:3]) != name:
             if group:
                 yield name, group
@@ -96,9 +96,9 @@ def groups(arguments):
 class Gaps:
     """The gaps of volume that were told, by symbol and tape, and what truly was missing in them."""
 
-    def __init__(self, arguments):
+    def __init__(self, arguments, market):
         self.of = collections.defaultdict(list)
-        for symbol, tape, after, until, is_open, volume in rows(arguments, GAPS):
+        for symbol, tape, after, until, is_open, volume in rows(arguments, market, GAPS):
             # Last: whether a trade in it was missing at somebody, and the shares that are missing at the end.
             self.of[(symbol, tape)].append([after, until, is_open, volume, False, 0])
         self.starts = {}
@@ -178,14 +178,13 @@ class Comparison:
         gaps.saw(name[:2], name[2], truth["quantity"], undelivered, missing)
 
 
-def walk(arguments, gaps):
-    comparison = Comparison()
-    archive = groups(arguments)
+def walk(arguments, market, gaps, comparison):
+    archive = groups(arguments, market)
     name, found = next(archive, (None, []))
     with open(f"{arguments.run}/tape.jsonl.market", encoding="utf-8") as lines:
         for line in lines:
             truth = json.loads(line)
-            if truth["market"] != "kr":
+            if truth["market"] != market:
                 continue
             wanted = (truth["symbol"], truth["tape"], truth["cumulative_volume"])
             while name is not None and name < wanted:
@@ -199,33 +198,41 @@ def walk(arguments, gaps):
     while name is not None:
         comparison.wrong("never happened", (name, found))
         name, found = next(archive, (None, []))
-    return comparison
+
+
+def look(arguments, market, result):
+    """Holds one market's archive against what happened."""
+    gaps = Gaps(arguments, market)
+    walk(arguments, market, gaps, result)
+    false, wrong = gaps.judge()
+    for gap in false:
+        result.counts["false"] += 1
+        result.wrong("false gap", gap)
+    if arguments.live:
+        return
+    for gap in wrong:
+        result.wrong("gap with another volume than what is missing", gap)
+    unproven = set(result.lines)
+    for symbol, tape, is_proven, *why in rows(arguments, market, COMPLETENESS):
+        result.counts["proven"] += bool(is_proven)
+        if is_proven and (symbol, tape) in result.lacking_lines:
+            result.wrong("proven although trades are missing", (symbol, tape, why))
+        if is_proven:
+            unproven.discard((symbol, tape))
+        elif (symbol, tape) in unproven - result.lacking_lines:
+            result.wrong("not proven", (symbol, tape, why))
+            unproven.discard((symbol, tape))
+    for line in sorted(unproven - result.lacking_lines):
+        result.wrong("not proven", line)
 
 
 def compare(arguments):
     with urllib.request.urlopen(f"{arguments.simulator}/control/status") as answer:
         day = json.load(answer)["day"]
-    gaps = Gaps(arguments)
-    result = walk(arguments, gaps)
-    false, wrong = gaps.judge()
-    for gap in false:
-        result.wrong("false gap", gap)
-    proven = 0
-    if not arguments.live:
-        for gap in wrong:
-            result.wrong("gap with another volume than what is missing", gap)
-        unproven = set(result.lines)
-        for symbol, tape, is_proven, *why in rows(arguments, COMPLETENESS):
-            proven += bool(is_proven)
-            if is_proven and (symbol, tape) in result.lacking_lines:
-                result.wrong("proven although trades are missing", (symbol, tape, why))
-            if is_proven:
-                unproven.discard((symbol, tape))
-            elif (symbol, tape) in unproven - result.lacking_lines:
-                result.wrong("not proven", (symbol, tape, why))
-                unproven.discard((symbol, tape))
-        for line in sorted(unproven - result.lacking_lines):
-            result.wrong("not proven", line)
+    result = Comparison()
+    for market in arguments.markets.split(","):
+        result.lines, result.lacking_lines = set(), set()
+        look(arguments, market, result)
     for what, examples in result.examples.items():
         for example in examples:
             print(f"{what} ({result.counts[what]}): {example}", file=sys.stderr)
@@ -236,7 +243,7 @@ def compare(arguments):
           file=sys.stderr)
     spent = day["calls"] if arguments.calls is None else arguments.calls
     print(f"history: sent={counts['sent']} archived={counts['archived']} recovered={counts['recovered']} "
-          f"missing={counts['missing']} proven={proven} false_gaps={len(false)} calls={spent} "
+          f"missing={counts['missing']} proven={counts['proven']} false_gaps={counts['false']} calls={spent} "
           f"least={day['least']} seconds={arguments.seconds}")
     return 1 if result.examples or not counts["sent"] else 0
 
@@ -249,6 +256,7 @@ def main():
     command = commands.add_parser("compare")
     for name in ("run", "url", "database", "date", "simulator"):
         command.add_argument(f"--{name}", required=True)
+    command.add_argument("--markets", default="kr", help="those that the day has, for example kr,us")
     command.add_argument("--seconds", default="0")
     command.add_argument("--calls", type=int, help="calls of the first run, when there were others")
     command.add_argument("--live", action="store_true", help="nothing was recovered yet")

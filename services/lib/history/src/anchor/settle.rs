@@ -23,7 +23,7 @@ pub(crate) struct Stretch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) stretch: Stretch,
-    /// Shares that the rows lack; negative: that they have too many.
+    /// Shares that the rows lack; negative: that they have too many; 0: the rows fit in more than one way.
     pub(crate) residue: i64,
 }
 
@@ -273,6 +273,10 @@ impl Settling<'_> {
     fn off_hours(&mut self, from: Point, until: Point, residue: i64) -> bool {
         let mut places = self.places(from, until, residue);
         places.retain(|&place| self.jump_fits(from, until, residue, place));
+        // What the counter held at the head of the day stands before the first print.
+        if places.first() == Some(&0) {
+            places.truncate(1);
+        }
         let (Some(&lowest), Some(&highest)) = (places.first(), places.last()) else { return false };
         let (after, reached) = (self.laid(from, lowest), self.laid(from, highest) + residue);
         self.place(from.boundary..lowest, from.volume, Proof::Minutes);
@@ -281,7 +285,7 @@ impl Settling<'_> {
         if lowest == highest {
             self.out.off_hours.push((stretch, lowest));
         } else {
-            self.out.faults.push(Fault { stretch, residue });
+            self.out.faults.push(Fault { stretch, residue: 0 });
         }
         true
     }

@@ -88,8 +88,9 @@ proptest! {
             lost_rows(&tape, |index| is_lost(&losses, index)).into_iter().partition(is_open);
         prop_assert_eq!(names(&filled.trades), names(&sure));
         for open in &filled.open {
-            let jumped = steps.iter().any(|step| i64::from(step.off_hours) == open.residue);
-            prop_assert!(jumped && open.within.volume().units() > open.residue, "{open:?}");
+            let volume = open.within.volume().units();
+            let jumped = steps.iter().any(|step| (1..volume).contains(&i64::from(step.off_hours)));
+            prop_assert!(jumped && (open.residue, open.why) == (volume, Why::Ambiguous), "{open:?}");
         }
         let beside = |row: &Row| {
             let late = |change: &i64| (*change..*change + 60 * SECOND).contains(&row.exchange_ns);
@@ -473,11 +474,28 @@ fn a_lost_auction_beside_volume_without_a_print_stays_open_until_its_volume_is_t
         );
         assert_eq!(decided, (is_decided, is_decided), "{lost:?}");
         if !is_decided {
-            assert_eq!((filled.trades.len(), filled.residue()), (0, 1_000), "{lost:?}");
+            let volume = missing.iter().map(|gap| gap.volume().units()).sum();
+            assert_eq!((filled.trades.len(), filled.residue()), (0, volume), "{lost:?}");
+            assert_eq!(filled.open[0].why, Why::Ambiguous);
         }
         let filled = rebuild(&missing, &tape.rows, &evidence);
         assert_eq!((filled.open.len(), filled.trades.len()), (0, lost.len()), "{lost:?}");
     }
+}
+
+#[test]
+fn the_head_of_a_day_stands_before_its_first_print_however_many_of_the_first_minute_are_lost() {
+    let mut steps = vec![Step::after(1_001, 0, 1, 37)];
+    steps.extend((0..60).map(|i| Step::plain(5, i % 3, 3 + u16::from(i))));
+    let mut tape = Tape::new(&steps);
+    // The auction before the open ends here, so that a session ended less than a minute before each of these prints.
+    tape.changes.push(OPEN);
+    let changed = |from, until| tape.session_changed(from, until);
+    let live = tape.live(|index| index > 20);
+    let evidence = Evidence { minutes: &tape.minutes, ..tape.evidence(&live, &changed) };
+    let filled = rebuild(&tape.missing(&live), &Tape::bare(&tape.rows), &evidence);
+    assert_eq!((names(&filled.trades), filled.open.len()), (names(&tape.rows[..=20]), 0));
+    assert_eq!(filled.off_hours[0].volume().units(), 1_001);
 }
 
 #[test]

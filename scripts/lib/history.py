@@ -96,41 +96,48 @@ def groups(arguments, market):
 class Gaps:
     """The gaps of volume that were told, by symbol and tape, and what truly was missing in them."""
 
-    def __init__(self, arguments, market):
+    def __init__(self, told):
+        """`told`: rows of GAPS."""
         self.of = collections.defaultdict(list)
-        for symbol, tape, after, until, is_open, volume in rows(arguments, market, GAPS):
+        # Trades that are missing at the end, and not told by exactly one open gap.
+        self.untold = []
+        for symbol, tape, after, until, is_open, volume in told:
             # Last: whether a trade in it was missing at somebody, and the shares that are missing at the end.
             self.of[(symbol, tape)].append([after, until, is_open, volume, False, 0])
-        self.starts = {}
-        for line, gaps in self.of.items():
+        self.starts = collections.Counter()
+        for gaps in self.of.values():
             gaps.sort()
-            self.starts[line] = 0
 
     def saw(self, line, volume, quantity, undelivered, missing):
         """A trade that happened, in the order of volumes."""
-        if line not in self.of or not undelivered:
+        if not undelivered:
             return
         gaps = self.of[line]
         # Gaps that end before this trade do not concern later ones either.
         while self.starts[line] < len(gaps) and gaps[self.starts[line]][1] <= volume - quantity:
             self.starts[line] += 1
+        told = 0
         for gap in gaps[self.starts[line]:]:
             if gap[0] >= volume:
                 break
             if gap[1] > volume - quantity:
                 gap[4] = True
                 gap[5] += quantity if missing else 0
+                told += gap[2]
+        if missing and told != 1:
+            self.untold.append((*line, volume, f"open gaps that tell of it: {told}"))
 
     def judge(self):
-        """How many gaps are false, and those whose open volume is not what is missing in them."""
+        """The gaps that are false; and those whose open volume is not what is missing in them, with the trades that are
+        missing and not told by exactly one open gap. A gap that goes on as a part of another one is closed."""
         false, wrong = [], []
         for line, gaps in self.of.items():
             for after, until, is_open, volume, real, missing in gaps:
                 if not real:
                     false.append((*line, after, until))
-                if (volume if is_open else 0) != missing:
-                    wrong.append((*line, after, until, f"open_volume={volume if is_open else 0} missing={missing}"))
-        return false, wrong
+                if is_open and volume != missing:
+                    wrong.append((*line, after, until, f"open_volume={volume} missing={missing}"))
+        return false, wrong + self.untold
 
 
 class Comparison:
@@ -202,7 +209,7 @@ def walk(arguments, market, gaps, comparison):
 
 def look(arguments, market, result):
     """Holds one market's archive against what happened."""
-    gaps = Gaps(arguments, market)
+    gaps = Gaps(rows(arguments, market, GAPS))
     walk(arguments, market, gaps, result)
     false, wrong = gaps.judge()
     for gap in false:
@@ -211,7 +218,7 @@ def look(arguments, market, result):
     if arguments.live:
         return
     for gap in wrong:
-        result.wrong("gap with another volume than what is missing", gap)
+        result.wrong("what is missing is told otherwise", gap)
     unproven = set(result.lines)
     for symbol, tape, is_proven, *why in rows(arguments, market, COMPLETENESS):
         result.counts["proven"] += bool(is_proven)

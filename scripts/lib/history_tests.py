@@ -19,15 +19,8 @@ def row(quantity, origin="live", source="kis", side="buy", price="5000"):
     return [source, origin, SECOND, price, quantity, side]
 
 
-def gaps(*told):
-    made = history.Gaps.__new__(history.Gaps)
-    made.of = history.collections.defaultdict(list, {("100000", "krx"): [[*gap, False, 0] for gap in told]})
-    made.starts = {("100000", "krx"): 0}
-    return made
-
-
 def judged(*trades, told=(), live_only=False):
-    comparison, of = history.Comparison(), gaps(*told)
+    comparison, of = history.Comparison(), history.Gaps(("100000", "krx", *gap) for gap in told)
     for trade, found in trades:
         comparison.trade(trade, found, of, live_only)
     return dict(comparison.counts), sorted(comparison.examples), of.judge()
@@ -61,6 +54,9 @@ class Judge(unittest.TestCase):
         self.assertEqual((counts["missing"], wrong, false, residues), (1, [], [], []))
         for told in [(0, 14, True, 14), (0, 14, False, 0)]:
             self.assertEqual(len(judged(lacking, there, told=[told])[2][1]), 1)
+        # A gap that goes on as a part of a wider one; and one that is told twice.
+        self.assertEqual(judged(lacking, there, told=[(0, 12, False, 0), (0, 14, True, 10)])[2][1], [])
+        self.assertEqual(len(judged(lacking, there, told=[(0, 12, True, 10), (0, 14, True, 10)])[2][1]), 1)
 
     def test_a_gap_of_off_hours_volume_or_of_trades_that_all_delivered_is_false(self):
         trades = [(truth(10, 10), [row(10)]), (truth(30, 5), [row(5)])]

@@ -1,7 +1,5 @@
 //! Clients that read slowly or not at all, and those beside them.
 
-use std::time::Duration;
-
 use futures_util::StreamExt as _;
 use market::Source::Kis;
 use market::{Body, Event, Status};
@@ -78,7 +76,7 @@ async fn who_never_reads_is_closed() {
         }
     });
     end.await.expect("the connection ends");
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    let deadline = tokio::time::Instant::now() + LIMIT;
     while house.gateway.get("/v1/health").await.1["clients"] != json!(0) {
         assert!(tokio::time::Instant::now() < deadline, "its place is not given back");
         pause().await;

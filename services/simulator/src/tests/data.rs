@@ -76,7 +76,7 @@ async fn the_tape_is_what_the_client_got() {
     let have = records(&client.data).len();
     client.receive(10_000 - have).await;
     let figures = simulator.stop_events().await;
-    client.drain(Duration::from_millis(300)).await;
+    client.drain(Duration::from_secs(1)).await;
     let tape = counted(simulator.lines("tape.jsonl").iter().map(of_line));
     assert_eq!(tape, of_client(&client));
     let total: usize = tape.values().sum();

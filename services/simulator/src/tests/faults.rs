@@ -18,7 +18,7 @@ async fn with_faults(faults: &str, count: usize) -> (Simulator, Vec<String>, Vec
         client.data.push(text);
     }
     simulator.stop_events().await;
-    client.drain(Duration::from_millis(300)).await;
+    client.drain(Duration::from_secs(1)).await;
     let (tape, faults) = (simulator.lines("tape.jsonl"), simulator.lines("tape.jsonl.faults"));
     (simulator, client.data, tape, faults)
 }
@@ -143,7 +143,7 @@ async fn a_stall_is_silence_without_loss_and_slowness_ends() {
     client.receive(500).await;
     assert!(start.elapsed() > Duration::from_secs(1), "{:?}", start.elapsed());
     simulator.stop_events().await;
-    client.drain(Duration::from_millis(300)).await;
+    client.drain(Duration::from_secs(1)).await;
     assert_eq!(simulator.lines("tape.jsonl").len(), records(&client.data).len());
     simulator.end().await;
 }
@@ -173,7 +173,7 @@ async fn a_reordered_frame_comes_after_its_follower() {
     client.subscribe("H0STCNT0", "005930").await;
     client.receive(100).await;
     simulator.stop_events().await;
-    client.drain(Duration::from_millis(300)).await;
+    client.drain(Duration::from_secs(1)).await;
     let volumes: Vec<i64> =
         records(&client.data).iter().map(|(_, fields)| fields[13].parse().expect("volume")).collect();
     let backwards: Vec<usize> = (1..volumes.len()).filter(|at| volumes[*at] < volumes[at - 1]).collect();
@@ -194,7 +194,7 @@ async fn a_mute_socket_loses_what_was_due_and_sends_no_pingpong() {
     client.receive(1).await;
     assert!(start.elapsed() > Duration::from_millis(400), "{:?}", start.elapsed());
     simulator.stop_events().await;
-    client.drain(Duration::from_millis(300)).await;
+    client.drain(Duration::from_secs(1)).await;
     assert_eq!(simulator.lines("tape.jsonl").len(), records(&client.data).len());
     let lost = simulator.lines("tape.jsonl.faults");
     assert!(lost.len() > 300 && lost.iter().all(|line| line["reason"] == "unwritten"), "{}", lost.len());

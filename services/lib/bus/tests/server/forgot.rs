@@ -193,7 +193,7 @@ async fn without_its_stream_nothing_is_sent() {
     context.delete_stream("TICKER_KR_KIS").await.expect("deleted");
     source.publisher.publish(message(500), 501).await.expect("taken");
     source.next = 501;
-    let stands = source.publisher.drain(Instant::now() + Duration::from_secs(1)).await;
+    let stands = source.publisher.drain(Instant::now() + Duration::from_secs(5)).await;
     assert_eq!(stands.expect_err("no stream").trouble, Some(bus::publisher::Trouble::NoStream));
     assert_eq!(stream_state(&context, "STATUS").await.expect("state").last_sequence, 10);
     make_streams(&server).await;
@@ -206,7 +206,7 @@ async fn a_cell_reads_its_own_streams_by_sequence_and_nothing_more() {
     let server = with_users().await;
     Source::new(&server, 0, Vec::new()).publish_to(51).await;
     let mut context = server.context("kis-service").await;
-    context.set_timeout(Duration::from_millis(500));
+    context.set_timeout(Duration::from_secs(2));
     let own = context.get_stream("TICKER_KR_KIS").await.expect("state of its own stream");
     assert_eq!(own.get_raw_message(1).await.expect("message").payload, "1");
     let error = own.direct_get(1).await.expect_err("another way of reading");

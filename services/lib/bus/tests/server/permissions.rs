@@ -18,11 +18,11 @@ async fn with_streams() -> NatsServer {
 
 /// Whether `service` gets a message on `subject` stored.
 async fn may_publish(server: &NatsServer, service: &str, subject: &str) -> bool {
-    // A refusal has no answer: one second is long for a permitted message.
-    let settings = NatsSettings { ack_timeout_ms: 5_000, ..server.settings() };
+    // A refusal has no answer: three seconds are long for a permitted message.
+    let settings = NatsSettings { ack_timeout_ms: 10_000, ..server.settings() };
     let mut publisher = Publisher::new(&settings, service).expect("publisher");
     publisher.publish(Outgoing::new(subject, format!("{service} {subject}"), "x"), ()).await.expect("taken");
-    publisher.drain(Instant::now() + Duration::from_secs(1)).await.is_ok()
+    publisher.drain(Instant::now() + Duration::from_secs(3)).await.is_ok()
 }
 
 #[test]
@@ -124,7 +124,7 @@ async fn the_gap_finder_tells_what_is_missing_and_what_came_of_it_and_nothing_el
 
     // It sees the state of every stream, and the messages of its own alone; it changes nothing.
     let mut context = server.context("gap-finder").await;
-    context.set_timeout(Duration::from_millis(500));
+    context.set_timeout(Duration::from_secs(2));
     assert_eq!(bus::stream_state(&context, "TICKER_KR_KIS").await.expect("state").messages, 0);
     let recovered = context.get_stream("RECOVERED").await.expect("state");
     assert_eq!(recovered.get_raw_message(1).await.expect("message").payload, "x");
@@ -165,7 +165,7 @@ async fn the_gateway_reads_last_messages_and_health_and_changes_nothing() {
         publisher.drain(Instant::now() + LIMIT).await.expect("acknowledged");
     }
     let mut context = server.context("gateway").await;
-    context.set_timeout(Duration::from_millis(500));
+    context.set_timeout(Duration::from_secs(2));
     let mut last: Vec<_> =
         bus::latest(&context, "TICKER_KR_KIS", "ticker.>").await.expect("last").into_iter().collect();
     last.sort_by_key(|message| message.stream_sequence);
@@ -198,6 +198,6 @@ async fn a_wrong_password_is_told() {
         NatsSettings { user: "kis-service".into(), password: Password::new("wrong"), ..server.settings() };
     let mut publisher = Publisher::new(&settings, "kis-service").expect("publisher");
     publisher.publish(Outgoing::new("ticker.kr.kis.x.krx", "id", "x"), ()).await.expect("taken");
-    let error = publisher.drain(Instant::now() + Duration::from_secs(2)).await.expect_err("refused");
+    let error = publisher.drain(Instant::now() + Duration::from_secs(5)).await.expect_err("refused");
     assert_eq!((error.left, error.trouble), (1, Some(Trouble::Credentials)));
 }

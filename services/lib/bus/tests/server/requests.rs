@@ -175,10 +175,10 @@ async fn the_archiver_answers_at_its_own_place_those_who_may_ask() {
     let responder = started.expect("responder");
     assert!(responder.ready(LIMIT).await);
     answering(responder, "archiver");
-    let second = Duration::from_secs(1);
+    let long = Duration::from_secs(3);
     let asked = async |user: &str, call: &str| {
         let client = client(&server, user).await;
-        ask_at(&client, format!("archiver.{call}"), Bytes::from_static(b"{}"), second).await
+        ask_at(&client, format!("archiver.{call}"), Bytes::from_static(b"{}"), long).await
     };
     for (user, call) in [("gap-finder", "replay"), ("sise", "replay"), ("sise", "redrive")] {
         let answer = asked(user, call).await.expect("answer");
@@ -194,13 +194,13 @@ async fn the_archiver_answers_at_its_own_place_those_who_may_ask() {
 async fn others_may_neither_ask_nor_answer() {
     let server = NatsServer::start_with_users().await;
     answering(responder(&server, "kis-service", "kis").await, "kis-service");
-    let second = Duration::from_secs(1);
+    let long = Duration::from_secs(3);
     let refused = ["gateway", "observer", "archiver", "kiwoom-service", "us-service"].map(|user| {
         let server = &server;
         async move {
             let client = client(server, user).await;
             let payload = Bytes::from_static(FIRST_PAGE);
-            (user, ask(&client, "kis", "FHPST01060000", payload, second).await)
+            (user, ask(&client, "kis", "FHPST01060000", payload, long).await)
         }
     });
     for (user, answer) in join_all(refused).await {

@@ -79,8 +79,8 @@ async fn the_tape_is_what_both_clients_got() {
     kis.subscribe("H0STCNT0", "005930").await;
     client.receive(3_000).await;
     let figures = simulator.stop_events().await;
-    client.drain(Duration::from_millis(300)).await;
-    kis.drain(Duration::from_millis(300)).await;
+    client.drain(Duration::from_secs(1)).await;
+    kis.drain(Duration::from_secs(1)).await;
     let tape = simulator.lines("tape.jsonl");
     let ours = |line: &&Value| line["source"] == "kiwoom";
     let got = counted(client.rows.iter().filter_map(of_row));
@@ -105,8 +105,8 @@ async fn volumes_chain_on_each_tape_and_trades_are_those_of_kis() {
     assert_eq!(client.change("REG", &["005930", "005930_NX", "005930_AL"], &["0B"]).await, 0);
     client.receive(1_500).await;
     simulator.stop_events().await;
-    client.drain(Duration::from_millis(300)).await;
-    kis.drain(Duration::from_millis(300)).await;
+    client.drain(Duration::from_secs(1)).await;
+    kis.drain(Duration::from_secs(1)).await;
     let mut last: BTreeMap<&str, i64> = BTreeMap::new();
     for row in &client.rows {
         let (item, volume) = (row["item"].as_str().expect("item"), int(row, "13"));
@@ -165,7 +165,7 @@ async fn the_market_goes_on_while_nobody_listens_and_keeps_its_trades() {
     assert_eq!(again.change("REG", &["005930"], &["0B"]).await, 0);
     again.receive(100).await;
     simulator.stop_events().await;
-    again.drain(Duration::from_millis(300)).await;
+    again.drain(Duration::from_secs(1)).await;
     let first = &again.rows[0];
     let (start, end) = (last, int(first, "13") - int(first, "15").abs());
     assert!(end > start, "the market stood still");

@@ -20,7 +20,7 @@ async fn with_faults(faults: &str, count: usize) -> (Simulator, Client, Vec<Valu
     assert_eq!(client.change("REG", &["005930"], &["0D"]).await, 0);
     client.receive(count).await;
     simulator.stop_events().await;
-    client.drain(Duration::from_millis(300)).await;
+    client.drain(Duration::from_secs(1)).await;
     let (tape, faults) = (simulator.lines("tape.jsonl"), simulator.lines("tape.jsonl.faults"));
     (simulator, client, tape, faults)
 }
@@ -49,7 +49,7 @@ async fn reordered_and_grown_rows_keep_what_they_say() {
     assert_eq!(client.change("REG", &["005930"], &["0B"]).await, 0);
     client.receive(300).await;
     simulator.stop_events().await;
-    client.drain(Duration::from_millis(300)).await;
+    client.drain(Duration::from_secs(1)).await;
     let volumes: Vec<i64> = client.rows.iter().map(|row| int(row, "13")).collect();
     let backwards = volumes.windows(2).filter(|pair| pair[1] < pair[0]).count();
     assert!(backwards >= 1, "nothing came out of order");
@@ -103,7 +103,7 @@ async fn a_mute_socket_is_dead_and_its_rows_are_among_the_faults() {
     assert!(start.elapsed() > Duration::from_millis(1_200), "{:?}", start.elapsed());
     assert_eq!(client.pings - pings, usize::from(client.pings > pings));
     simulator.stop_events().await;
-    client.drain(Duration::from_millis(300)).await;
+    client.drain(Duration::from_secs(1)).await;
     assert_eq!(simulator.lines("tape.jsonl").len(), client.rows.len());
     let lost = simulator.lines("tape.jsonl.faults");
     assert!(lost.len() > 1_000 && lost.iter().all(|line| line["reason"] == "unwritten"), "{}", lost.len());
@@ -155,9 +155,10 @@ async fn rest_fails_in_all_ways() {
     let start = Instant::now();
     assert_eq!(ask().await.status, 200);
     assert!(start.elapsed() >= Duration::from_millis(400), "{:?}", start.elapsed());
+    fault(&simulator, json!({ "do": "slow_answers", "seconds": 60, "delay_ms": 30_000 })).await;
     fault(&simulator, json!({ "do": "clear" })).await;
     let start = Instant::now();
     assert_eq!(ask().await.status, 200);
-    assert!(start.elapsed() < Duration::from_millis(390), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     simulator.end().await;
 }

@@ -45,7 +45,7 @@ async fn nonsense_is_acknowledged_and_silent_and_remove_names_its_group() {
     // What was made before is still on its way; then there is silence.
     simulator.stop_events().await;
     simulator.post("/control/start", &json!(null)).await;
-    client.drain(Duration::from_millis(300)).await;
+    client.drain(Duration::from_secs(1)).await;
     assert_eq!(client.change("REG", &["000660"], &["0D"]).await, 0);
     let seen = client.rows.len();
     client.receive(seen + 20).await;

@@ -10,6 +10,8 @@ mod fill;
 #[cfg(test)]
 mod fixture_tests;
 #[cfg(test)]
+mod off_hours_tests;
+#[cfg(test)]
 mod tape;
 #[cfg(test)]
 mod tests;

@@ -219,6 +219,6 @@ async fn others_may_neither_ask_nor_answer() {
     let cell = client(&server, "kis-service").await;
     cell.publish("_INBOX.sise.open", Bytes::from_static(b"1")).await.expect("sent");
     cell.flush().await.expect("flushed");
-    let got = tokio::time::timeout(second, futures_util::StreamExt::next(&mut inbox)).await;
+    let got = tokio::time::timeout(long, futures_util::StreamExt::next(&mut inbox)).await;
     assert!(got.is_err(), "{got:?}");
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# ensure_chromium: a real browser for the tests that look at pages, from Debian. To be sourced.
+# ensure_chromium: a real browser for the tests that look at pages, from Debian. To be sourced after common.sh.
 #
 # Sets and exports SISE_CHROMIUM, the path of the program. Kept as it is when it is set already.
 
@@ -11,9 +11,7 @@ ensure_chromium() {
     fi
     if ! command -v chromium >/dev/null; then
         # Korean names need a font of the machine: pages bring none.
-        echo "installing Debian packages: chromium fonts-noto-cjk" >&2
-        apt-get update -qq >&2 &&
-            apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk >/dev/null || return 1
+        install_debian chromium fonts-noto-cjk || return 1
     fi
     SISE_CHROMIUM=$(command -v chromium) || return 1
     export SISE_CHROMIUM

@@ -81,6 +81,7 @@ run_browser() (
     export SISE_BROWSER_FOLDER=$run SISE_SIMULATOR_URL=$simulator_url
     start_servers && start_services || exit 1
     wait_until 60 "the first rows are archived" bash -c "[ \"\$(curl -sf '$clickhouse_url/?database=$database' --data-binary 'SELECT count() FROM trades')\" -gt 0 ]" || exit 1
-    export SISE_PID_KIWOOM_SERVICE=${part_pid[kiwoom-service]}
+    export SISE_PID_KIWOOM_SERVICE=${part_pid[kiwoom-service]} SISE_PID_US_SERVICE=${part_pid[us-service]}
+    export SISE_BROWSER_LOCKED=127.0.0.1:$((base + 81))
     node --test --test-concurrency=1 tests/browser/page.test.mjs
 )

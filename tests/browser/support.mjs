@@ -34,19 +34,35 @@ export async function until(what, seconds, question) {
 
 let gateway;
 
-/** Starts the gateway and waits until it is ready. */
-export async function startGateway() {
-  const child = spawn(need('SISE_GATEWAY'), { stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts a gateway with these settings beside those of the environment, and waits until it is ready. */
+async function start(settings, where) {
+  const child = spawn(need('SISE_GATEWAY'), { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...settings } });
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => appendFileSync(`${folder}/log/gateway.log`, text));
-  gateway = child;
   await until('the gateway is ready', 30, async () => {
     if (child.exitCode !== null) throw new Error(`the gateway ended with ${child.exitCode}, see ${folder}/log/gateway.log`);
-    return (await fetch(`${address}/readyz`)).ok;
+    return (await fetch(`${where}/readyz`)).ok;
   });
+  return child;
+}
+
+/** Starts the gateway and waits until it is ready. */
+export async function startGateway() {
+  gateway = await start({}, address);
+}
+
+/** Starts a second gateway that wants a token. Returns its address and how to stop it. */
+export async function startLocked(token) {
+  const listen = need('SISE_BROWSER_LOCKED');
+  const where = `http://${listen}`;
+  const child = await start({ SISE__GATEWAY__LISTEN: listen, SISE__GATEWAY__TOKEN: token, SISE__METRICS__GATEWAY: 'off' }, where);
+  return { address: where, stop: () => stop(child, 'SIGTERM') };
 }
 
 export async function stopGateway(signal = 'SIGTERM') {
-  const child = gateway;
+  await stop(gateway, signal);
+}
+
+async function stop(child, signal) {
   if (!child || child.exitCode !== null) return;
   const ended = new Promise((done) => child.once('exit', done));
   child.kill(signal);
@@ -90,26 +106,33 @@ export async function closeBrowser() {
 }
 
 /** What a browser says by itself when nobody listens at an address; no page can keep it from that. */
+/** An interface of this machine came or went, a container's for example: the browser breaks off what is on its way, and the page asks again. */
+const CHANGED = /ERR_NETWORK_CHANGED/;
+const LOCKED = /status of 401|WebSocket connection to .* failed/;
 const REFUSED = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket connection to .* failed/;
 
-/** A page that is open, with everything that it should not do: `faults`. While `gone` is true a refused connection is none. */
+/**
+ * A page that is open, with everything that it should not do: `faults`. While `gone` is true a refused connection is none,
+ * while `locked` is true a refused token. `before` gets the page before it goes anywhere.
+ */
 export async function openPage(options = {}) {
-  const { preferences, ...context } = options;
+  const { preferences, at = address, before, locked = false, ...context } = options;
   const opened = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'ko-KR', colorScheme: 'light', ...context });
   const page = await opened.newPage();
-  const watch = { gone: false, faults: [] };
+  const watch = { gone: false, locked, faults: [] };
   page.on('console', (message) => {
-    if (!['error', 'warning'].includes(message.type()) || (watch.gone && REFUSED.test(message.text()))) return;
+    if (!['error', 'warning'].includes(message.type()) || CHANGED.test(message.text()) || (watch.gone && REFUSED.test(message.text())) || (watch.locked && LOCKED.test(message.text()))) return;
     watch.faults.push(`${message.type()}: ${message.text()}`);
   });
   page.on('pageerror', (error) => watch.faults.push(`uncaught: ${error}`));
   page.on('request', (request) => {
-    if (!request.url().startsWith(`${address}/`)) watch.faults.push(`asks elsewhere: ${request.url()}`);
+    if (!request.url().startsWith(`${at}/`)) watch.faults.push(`asks elsewhere: ${request.url()}`);
   });
   if (preferences) {
     await page.addInitScript((text) => localStorage.getItem('sise.preferences.1') ?? localStorage.setItem('sise.preferences.1', text), JSON.stringify(preferences));
   }
-  await page.goto(`${address}/`);
+  await before?.(page);
+  await page.goto(`${at}/`);
   return { page, watch, close: () => opened.close() };
 }
 

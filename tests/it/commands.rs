@@ -131,3 +131,23 @@ fn symbols_check_names_what_no_key_has_room_for() {
     assert_eq!(output.status.code(), Some(64), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("line 2: symbol \"5930\""), "{output:?}");
 }
+
+#[test]
+fn a_filter_that_cannot_be_meant_names_the_words_that_can() {
+    for (arguments, words) in [
+        (["tap", "--kind", "ticker"], "kinds are trade, order_book and status"),
+        (["tap", "--source", "nh"], "brokers are kis and kiwoom"),
+        (["tap", "--market", "jp"], "markets are kr and us"),
+        (["tap", "--origin", "replayed"], "origins are live and recovered"),
+        (["tap", "--symbol", "삼성"], "the symbols file has no such name"),
+        (["replay", "--date", "24.11.2026"], "must be a date, 2026-11-25"),
+    ] {
+        let output = sise(&arguments, b"");
+        assert!(!output.status.success(), "{arguments:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(words), "{arguments:?}: {said}");
+    }
+    let output = sise(&["replay", "--date", "2026-11-24", "--from", "10:00", "--to", "09:59:59"], b"");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && said.contains("--to does not lie behind --from"), "{said}");
+}

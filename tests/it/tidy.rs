@@ -20,6 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("archiver", &["market", "bus", "store", "process"]),
     ("gap-finder", &["market", "bus", "store", "history", "process"]),
     ("gateway", &["market", "bus", "store", "process"]),
+    ("market-guard", &["market", "process"]),
     ("simulator", &["journal", "process"]),
     ("clickhouse-embedded", &["process"]),
     ("sise", &["market", "broker", "journal", "bus", "store", "cell", "history", "process"]),

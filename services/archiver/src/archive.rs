@@ -169,7 +169,7 @@ impl Archive {
         self.read_ledger().await;
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(deliveries.len());
         let mut settled = Settled::default();
-        let Batch { mut trades, mut books, mut statuses, unreadable } = batch;
+        let Batch { mut trades, mut books, mut statuses, unreadable, .. } = batch;
         let trades = self.settle_lane(&mut trades, deliveries, &mut outcomes, &mut settled).await;
         let books = self.settle_lane(&mut books, deliveries, &mut outcomes, &mut settled).await;
         let statuses = self.settle_lane(&mut statuses, deliveries, &mut outcomes, &mut settled).await;
@@ -292,7 +292,7 @@ impl Archive {
         if !missing.is_empty() {
             let (stream, rows) = (&self.stream, missing.len());
             tracing::warn!(stream = &**stream, rows, "confirmed rows are missing, inserted again");
-            metrics::counter!("archiver_missing_total", "stream" => stream.to_string())
+            metrics::counter!("sise_archiver_missing_total", "stream" => stream.to_string())
                 .increment(rows as u64);
             // Rows that the table refuses were sorted out before.
             let _none = store_rows(&self.store, &missing, 1, &mut self.trouble).await;
@@ -343,7 +343,8 @@ fn alarm(stream: &str, progress: &Progress, reason: NewEpoch) {
         NewEpoch::OtherEvent { sequence } => (reason.as_str(), sequence),
         NewEpoch::Recreated | NewEpoch::Shortened => (reason.as_str(), 0),
     };
-    metrics::counter!("archiver_epochs_total", "stream" => stream.to_owned(), "reason" => word).increment(1);
+    metrics::counter!("sise_archiver_epochs_total", "stream" => stream.to_owned(), "reason" => word)
+        .increment(1);
     tracing::error!(
         stream,
         epoch,

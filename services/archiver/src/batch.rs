@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bus::{DecodeError, Delivery, StreamMessage};
-use market::{Body, Event, Stamp};
+use market::{Body, Event, Origin, Stamp};
 use store::{FeedStatusRow, OrderBookRow, Position, TableRow, TradeRow};
 
 use crate::epoch::Fate;
@@ -30,14 +30,21 @@ pub struct Batch {
     pub statuses: Lane<FeedStatusRow>,
     /// Deliveries, by index, that are no events, and why.
     pub unreadable: Vec<(usize, DecodeError)>,
+    /// When the first of the live events came to its service, UTC ns.
+    pub oldest_live_ns: Option<i64>,
 }
 
 impl Batch {
     /// Reads messages, which are in rising order of their sequences. The epoch of the rows is set later, when it is
     /// known.
     pub fn read(stream: &Arc<str>, messages: &[impl AsRef<StreamMessage>]) -> Self {
-        let mut batch =
-            Self { trades: Lane::new(), books: Lane::new(), statuses: Lane::new(), unreadable: Vec::new() };
+        let mut batch = Self {
+            trades: Lane::new(),
+            books: Lane::new(),
+            statuses: Lane::new(),
+            unreadable: Vec::new(),
+            oldest_live_ns: None,
+        };
         for (index, message) in messages.iter().enumerate() {
             let message = message.as_ref();
             let position = |event_id| Position {
@@ -46,7 +53,11 @@ impl Batch {
                 stream_sequence: message.stream_sequence,
                 event_id,
             };
-            match read(message.payload(), message.message_id()) {
+            let read = read(message.payload(), message.message_id());
+            if let Ok((Event { stamp: Stamp { origin: Origin::Live, received_ns, .. }, .. }, _)) = &read {
+                batch.oldest_live_ns.get_or_insert(*received_ns);
+            }
+            match read {
                 Ok((Event { stamp, body: Body::Trade(trade) }, id)) => {
                     batch.trades.push(TradeRow::new(&stamp, &trade, position(id)), index);
                 }
@@ -134,8 +145,8 @@ impl<R: TableRow> Lane<R> {
 #[cfg(test)]
 pub(crate) mod tests {
     use market::{
-        AggressorSide, At, Codes, Market, Origin, Price, Quantity, Session, Source, Symbol, Tape, Trade,
-        TradeDate, Value,
+        AggressorSide, At, Codes, Market, Price, Quantity, Session, Source, Symbol, Tape, Trade, TradeDate,
+        Value,
     };
 
     use super::*;

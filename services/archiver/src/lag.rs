@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bus::{ConsumeError, Context, DurableState, StreamState};
 use process::Shutdown;
+use process::metrics::{ratio, whole};
 
 /// An alarm at four fifths of the way: a week's stream leaves more than a day, a full one the time of a fifth of it.
 const ALARM_PERMILLE: u32 = 800;
@@ -68,13 +69,14 @@ pub async fn watch(context: Context, stream: Arc<str>, durable: String, every: D
             _ = ticks.tick() => {}
         }
         // Who cannot be asked now is asked again; the worker tells of a bus that is away.
-        if let Ok(lag) = look(&context, &stream, &durable).await {
+        if let Ok((state, lag)) = look(&context, &stream, &durable).await {
             tell(&stream, lag, &mut told);
+            show(&stream, &state, lag);
         }
     }
 }
 
-async fn look(context: &Context, stream: &str, durable: &str) -> Result<Lag, ConsumeError> {
+async fn look(context: &Context, stream: &str, durable: &str) -> Result<(StreamState, Lag), ConsumeError> {
     let durable = bus::durable_state(context, stream, durable).await?;
     let state = bus::stream_state(context, stream).await?;
     let next = durable.ack_floor.saturating_add(1);
@@ -86,7 +88,7 @@ async fn look(context: &Context, stream: &str, durable: &str) -> Result<Lag, Con
         let oldest = bus::read_message(context, stream, next).await.ok().flatten();
         oldest.map(|message| message.published_ns)
     };
-    Ok(Lag::of(&state, &durable, oldest_ns, now_ns()))
+    Ok((state, Lag::of(&state, &durable, oldest_ns, now_ns())))
 }
 
 fn now_ns() -> i64 {
@@ -94,16 +96,22 @@ fn now_ns() -> i64 {
     i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
 }
 
+fn show(stream: &str, state: &StreamState, lag: Lag) {
+    let gauge = |name: &'static str| metrics::gauge!(name, "stream" => stream.to_owned());
+    gauge("sise_archiver_lag_messages").set(whole(lag.messages));
+    gauge("sise_archiver_lag_seconds").set(whole(lag.seconds));
+    gauge("sise_archiver_lag_ratio").set(ratio(lag.permille));
+    gauge("sise_archiver_stream_bytes").set(whole(state.bytes));
+    if let Some(most) = state.max_bytes {
+        gauge("sise_archiver_stream_limit_bytes").set(whole(most));
+    }
+}
+
 fn tell(stream: &str, lag: Lag, told: &mut Told) {
     let Lag { messages, seconds, permille, discarded } = lag;
-    let gauge = |name: &'static str| metrics::gauge!(name, "stream" => stream.to_owned());
-    // A gauge holds what a u32 holds exactly.
-    gauge("archiver_lag_messages").set(u32::try_from(messages).unwrap_or(u32::MAX));
-    gauge("archiver_lag_seconds").set(u32::try_from(seconds).unwrap_or(u32::MAX));
-    gauge("archiver_lag_permille").set(permille);
     if permille >= ALARM_PERMILLE && !told.near {
         told.near = true;
-        metrics::counter!("archiver_near_eviction_total", "stream" => stream.to_owned()).increment(1);
+        metrics::counter!("sise_archiver_near_eviction_total", "stream" => stream.to_owned()).increment(1);
         tracing::error!(
             stream,
             messages,
@@ -124,7 +132,8 @@ fn tell(stream: &str, lag: Lag, told: &mut Told) {
 
 /// The alarm for messages that are gone from the stream and may not be in the archive.
 pub fn discarded_unread(stream: &str, first: u64, last: u64) {
-    metrics::counter!("archiver_discarded_total", "stream" => stream.to_owned()).increment(last - first + 1);
+    metrics::counter!("sise_archiver_discarded_total", "stream" => stream.to_owned())
+        .increment(last - first + 1);
     tracing::error!(
         stream,
         first,
@@ -149,7 +158,7 @@ mod tests {
     };
 
     fn lag(stream: StreamState, pending: u64, ack_floor: u64, oldest_seconds: i64) -> Lag {
-        let durable = DurableState { pending, ack_pending: 0, ack_floor };
+        let durable = DurableState { pending, ack_pending: 0, redelivered: 0, ack_floor };
         Lag::of(&stream, &durable, Some(oldest_seconds * 1_000_000_000), 200_000_000_000)
     }
 

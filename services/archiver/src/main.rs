@@ -10,6 +10,7 @@ mod batch;
 mod config;
 mod deadletter;
 mod epoch;
+mod figures;
 mod lag;
 mod orders;
 mod recent;

@@ -171,7 +171,8 @@ impl Archive {
     /// Inserts what no table has of `messages`, which are in rising order of their sequences; under `epoch` if it is
     /// given, else each under that of its sequence.
     async fn refill(&mut self, messages: &[StreamMessage], epoch: Option<u32>) -> Refilled {
-        let Batch { mut trades, mut books, mut statuses, unreadable } = Batch::read(self.stream(), messages);
+        let Batch { mut trades, mut books, mut statuses, unreadable, .. } =
+            Batch::read(self.stream(), messages);
         let mut refilled = Refilled::default();
         let reasons = unreadable.into_iter().map(|(index, error)| (index, error.to_string()));
         refilled.refused.extend(reasons);

@@ -15,6 +15,9 @@ use crate::lag;
 use crate::orders::Desk;
 use crate::worker::Worker;
 
+/// How often is looked whether the bus is there.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Pause before ClickHouse is asked again at the start.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -27,6 +30,8 @@ const AHEAD: usize = 2;
 /// # Errors
 /// When the tables do not fit this version, a worker fails, or the stop takes longer than its limit.
 pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
+    crate::figures::describe();
+    let [bus_ready, clickhouse_ready] = process::ready::parts(["bus", "clickhouse"]);
     let store = Store::new(&settings.clickhouse)?;
     let client = bus::connect(&settings.nats, "archiver").await?;
     tokio::select! {
@@ -34,11 +39,18 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         () = shutdown.requested() => return Ok(()),
         checked = check(&store) => checked?,
     }
+    let looked_at = client.clone();
+    process::ready::watch(bus_ready, LOOK, move || {
+        let connected = bus::is_connected(&looked_at);
+        async move { if connected { Ok(()) } else { Err("not connected") } }
+    });
+    clickhouse_ready.ready();
     let context = bus::jetstream(client.clone());
     let ahead = Arc::new(Semaphore::new(AHEAD));
     let mut workers = JoinSet::new();
     let mut desk = Desk::default();
     for stream in &settings.archiver.streams {
+        crate::figures::of_stream(stream);
         let worker = Worker {
             stream: stream.clone(),
             settings: settings.archiver.clone(),
@@ -47,6 +59,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
             store: store.clone(),
             ahead: Arc::clone(&ahead),
             orders: desk.open(stream),
+            ready: process::ready::part("streams"),
         };
         workers.spawn(worker.run(shutdown.clone()));
         // Ends with the stop; nothing is left to settle.

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use process::ready::Part;
 use store::{Bisection, Cause, Insert, StoreError};
 
 /// First pause after a failure; it doubles.
@@ -18,12 +19,15 @@ pub struct Trouble {
     longest: Duration,
     pauses: u32,
     since: Option<Instant>,
+    ready: Part,
 }
 
 impl Trouble {
     /// None yet. `longest` is the longest pause between two tries.
     pub fn new(stream: &str, longest: Duration) -> Self {
-        Self { stream: stream.to_owned(), longest, pauses: 0, since: None }
+        let ready = process::ready::part("clickhouse");
+        ready.ready();
+        Self { stream: stream.to_owned(), longest, pauses: 0, since: None, ready }
     }
 
     /// How often something had to be repeated since [`Trouble::over`].
@@ -36,9 +40,10 @@ impl Trouble {
         let doublings = self.pauses.min(16);
         let pause = FIRST_PAUSE.saturating_mul(1 << doublings).min(self.longest);
         self.since.get_or_insert_with(Instant::now);
+        self.ready.not_ready(format!("{what}: {error}"));
         self.pauses = self.pauses.saturating_add(1);
         let (stream, cause, tries) = (&self.stream, error.cause(), self.pauses);
-        metrics::counter!("archiver_retries_total", "stream" => stream.clone(), "cause" => cause.as_str())
+        metrics::counter!("sise_archiver_retries_total", "stream" => stream.clone(), "cause" => cause.as_str())
             .increment(1);
         match cause {
             Cause::Server => tracing::warn!(stream, what, tries, %error, "clickhouse failed, trying again"),
@@ -51,6 +56,7 @@ impl Trouble {
 
     /// It went well.
     pub fn over(&mut self) {
+        self.ready.ready();
         if let Some(since) = self.since.take() {
             tracing::info!(
                 stream = self.stream,

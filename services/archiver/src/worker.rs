@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bus::{BatchLimits, ConsumeError, Consumer, Context, Delivery, NatsSettings};
 use process::Shutdown;
+use process::ready::Part;
 use store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -35,6 +36,8 @@ pub struct Worker {
     pub ahead: Arc<Semaphore>,
     /// What is to be archived out of its turn.
     pub orders: Orders,
+    /// Ready while the stream is consumed.
+    pub ready: Part,
 }
 
 /// The next batch, and the room it takes.
@@ -65,11 +68,13 @@ impl Worker {
             let outcome = match opened {
                 Ok(open) => {
                     told = false;
+                    self.ready.ready();
                     self.work(open, &shutdown).await?
                 }
                 Err(error) => Err(error),
             };
             let Err(error) = outcome else { break };
+            self.ready.not_ready(format!("{}: {error}", self.stream));
             // Once for each trouble; the client keeps trying.
             if !std::mem::replace(&mut told, true) {
                 let stream = &*self.stream;
@@ -167,14 +172,14 @@ impl Worker {
         let batch = Batch::read(&self.stream, &deliveries);
         if !batch.unreadable.is_empty() {
             let unreadable = u64::try_from(batch.unreadable.len()).unwrap_or(u64::MAX);
-            metrics::counter!("archiver_unreadable_total", "stream" => self.stream.to_string())
+            metrics::counter!("sise_archiver_unreadable_total", "stream" => self.stream.to_string())
                 .increment(unreadable);
         }
+        let oldest_ns = batch.oldest_live_ns;
         let Open { consumer, archive } = open;
         let mut memory = if pull_ahead { Arc::clone(&self.ahead).try_acquire_owned().ok() } else { None };
         let mut ahead: Option<Ahead> = None;
-        let span =
-            tracing::debug_span!("batch", stream = &*self.stream, first, last, rows = deliveries.len());
+        let span = tracing::info_span!("batch", stream = &*self.stream, first, last, rows = deliveries.len());
         let mut settling = std::pin::pin!(archive.settle(batch, &deliveries).instrument(span));
         let mut alive = tokio::time::interval_at(Instant::now() + self.half_wait(), self.half_wait());
         let settled = loop {
@@ -192,6 +197,11 @@ impl Worker {
             }
         };
         self.count(&deliveries, settled, began);
+        if let Some(received_ns) = oldest_ns {
+            let delay = u64::try_from(process::clock::now_ns().saturating_sub(received_ns)).unwrap_or(0);
+            metrics::histogram!("sise_archiver_stored_delay_seconds", "stream" => self.stream.to_string())
+                .record(Duration::from_nanos(delay));
+        }
         for delivery in &deliveries {
             if let Err(error) = delivery.ack().await {
                 // The connection is closed for good: they come again and are known.
@@ -225,12 +235,12 @@ impl Worker {
                 .increment(u64::try_from(number).unwrap_or(u64::MAX));
         };
         let (first, last) = span(deliveries);
-        count("archiver_messages_total", deliveries.len());
-        count("archiver_rows_total", settled.inserted);
-        count("archiver_known_total", settled.known);
-        count("archiver_repeated_total", settled.repeated);
-        count("archiver_set_aside_total", settled.set_aside);
-        metrics::histogram!("archiver_batch_seconds", "stream" => stream()).record(began.elapsed());
+        count("sise_archiver_messages_total", deliveries.len());
+        count("sise_archiver_rows_total", settled.inserted);
+        count("sise_archiver_known_total", settled.known);
+        count("sise_archiver_repeated_total", settled.repeated);
+        count("sise_archiver_set_aside_total", settled.set_aside);
+        metrics::histogram!("sise_archiver_batch_seconds", "stream" => stream()).record(began.elapsed());
         let Settled { inserted, known, repeated, set_aside, epoch } = settled;
         tracing::debug!(
             stream = &*self.stream,

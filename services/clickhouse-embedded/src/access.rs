@@ -33,6 +33,9 @@ const OWNER: [&str; 3] = [
 ];
 
 fn grants(user: &User) -> Vec<String> {
+    if !user.grants.is_empty() {
+        return user.grants.clone();
+    }
     let rights = match user.rights {
         Rights::All => return Vec::new(),
         Rights::Insert => "SELECT, SHOW, CHECK, dictGet, INSERT",
@@ -106,7 +109,13 @@ mod tests {
 
     fn user(name: &str, rights: Rights, databases: &[&str]) -> User {
         let databases = databases.iter().map(|name| (*name).to_owned()).collect();
-        User { name: name.to_owned(), password: Secret::new("hunter2"), rights, databases }
+        User {
+            name: name.to_owned(),
+            password: Secret::new("hunter2").into(),
+            rights,
+            databases,
+            grants: Vec::new(),
+        }
     }
 
     #[test]

@@ -57,12 +57,6 @@ fn basic(text: &str) -> Result<(String, String), Exception> {
     Ok((name.to_owned(), password.to_owned()))
 }
 
-/// Whether two texts are equal, in a time that tells only their lengths.
-fn same(left: &str, right: &str) -> bool {
-    let differs = left.bytes().zip(right.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b));
-    left.len() == right.len() && differs == 0
-}
-
 impl Users {
     /// The users of the settings.
     #[must_use]
@@ -76,10 +70,10 @@ impl Users {
     /// Code 516, the same for a wrong name and a wrong password.
     pub fn authenticate(&self, headers: &HeaderMap, request: &Request) -> Result<Arc<User>, Exception> {
         let given = given(headers, request)?;
-        let user =
-            self.0.get(&given.name).filter(|user| same(user.password.expose(), given.password.expose()));
+        let user = self.0.get(&given.name).filter(|user| user.password.is(&given.password));
         user.cloned().ok_or_else(|| {
-            metrics::counter!("clickhouse_embedded_refused_total", "reason" => "authentication").increment(1);
+            metrics::counter!("sise_clickhouse_embedded_refused_total", "reason" => "authentication")
+                .increment(1);
             Exception::authentication(format!(
                 "{}: Authentication failed: password is incorrect, or there is no user with such name.",
                 given.name
@@ -96,9 +90,10 @@ mod tests {
     fn users() -> Users {
         let user = |name: &str, password: &str| User {
             name: name.to_owned(),
-            password: Secret::new(password),
+            password: Secret::new(password).into(),
             rights: Rights::Read,
             databases: Vec::new(),
+            grants: Vec::new(),
         };
         Users::new(&[user("analyst", "secret"), user("default", "")])
     }

@@ -1,12 +1,14 @@
 //! Section `[clickhouse_embedded]`: what the files and the environment say, and what it means.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use process::{ConfigError, Secret};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
 /// The sections that this service reads.
 #[derive(Debug, Default, Deserialize)]
@@ -29,6 +31,7 @@ struct Section {
     max_spool_bytes: u64,
     max_memory_bytes: u64,
     stop_seconds: u64,
+    users_file: String,
     users: BTreeMap<String, RawUser>,
 }
 
@@ -46,6 +49,7 @@ impl Default for Section {
             max_spool_bytes: 8 << 30,
             max_memory_bytes: 0,
             stop_seconds: 60,
+            users_file: String::new(),
             users: BTreeMap::new(),
         }
     }
@@ -86,17 +90,62 @@ pub enum Rights {
     All,
 }
 
+/// A password, or what is kept of it. `Debug` shows neither.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Password {
+    /// The password itself.
+    Plain(Secret),
+    /// SHA-256 in hexadecimal, small letters.
+    Sha256(String),
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_empty() { "\"\"" } else { "***" })
+    }
+}
+
+impl From<Secret> for Password {
+    fn from(secret: Secret) -> Self {
+        Self::Plain(secret)
+    }
+}
+
+impl Password {
+    /// Whether it is the empty one. A hash is one of a password.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Plain(secret) if secret.is_empty())
+    }
+
+    /// Whether `given` is it, in a time that tells only lengths.
+    #[must_use]
+    pub fn is(&self, given: &Secret) -> bool {
+        match self {
+            Self::Plain(secret) => same(secret.expose(), given.expose()),
+            Self::Sha256(hash) => same(hash, &format!("{:x}", Sha256::digest(given.expose()))),
+        }
+    }
+}
+
+fn same(left: &str, right: &str) -> bool {
+    let differs = left.bytes().zip(right.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b));
+    left.len() == right.len() && differs == 0
+}
+
 /// One user of this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// 1 to 64 letters, digits, `_`, `-`.
     pub name: String,
     /// Empty only on loopback.
-    pub password: Secret,
+    pub password: Password,
     /// What it may do.
     pub rights: Rights,
     /// In which databases; empty = all.
     pub databases: Vec<String>,
+    /// In the engine's own words, in place of `rights` and `databases`; from a users file.
+    pub grants: Vec<String>,
 }
 
 /// What the service understood.
@@ -156,7 +205,13 @@ impl TryFrom<Raw> for Settings {
         if raw.connections == 0 {
             return Err(invalid("connections", "at least 1"));
         }
-        let users = users(raw.users)?;
+        let users = match raw.users_file.as_str() {
+            "" => users(raw.users)?,
+            _ if !raw.users.is_empty() => {
+                return Err(invalid("users_file", "set it or users, not both"));
+            }
+            file => crate::users_file::read(Path::new(file))?,
+        };
         if let Some(user) = users.iter().find(|user| remote && user.password.is_empty()) {
             let key = format!("users.{}.password", user.name);
             return Err(invalid(
@@ -180,7 +235,8 @@ impl TryFrom<Raw> for Settings {
     }
 }
 
-fn plain(text: &str, also: &str) -> bool {
+/// Letters, digits and these, 1 to 64.
+pub(crate) fn plain(text: &str, also: &str) -> bool {
     !text.is_empty()
         && text.len() <= 64
         && text.chars().all(|c| c.is_ascii_alphanumeric() || also.contains(c))
@@ -188,8 +244,9 @@ fn plain(text: &str, also: &str) -> bool {
 
 fn users(raw: BTreeMap<String, RawUser>) -> Result<Vec<User>, ConfigError> {
     if raw.is_empty() {
-        let (name, password) = ("default".to_owned(), Secret::default());
-        return Ok(vec![User { name, password, rights: Rights::All, databases: Vec::new() }]);
+        let (name, password) = ("default".to_owned(), Secret::default().into());
+        let (databases, grants) = (Vec::new(), Vec::new());
+        return Ok(vec![User { name, password, rights: Rights::All, databases, grants }]);
     }
     raw.into_iter()
         .map(|(name, user)| {
@@ -213,7 +270,8 @@ fn users(raw: BTreeMap<String, RawUser>) -> Result<Vec<User>, ConfigError> {
                 let problem = "rights = \"all\" go for all databases: a view can always look beyond one";
                 return Err(ConfigError::invalid(format!("{key}.databases"), problem));
             }
-            Ok(User { name, password: user.password, rights: user.rights, databases })
+            let (password, grants) = (user.password.into(), Vec::new());
+            Ok(User { name, password, rights: user.rights, databases, grants })
         })
         .collect()
 }
@@ -277,6 +335,8 @@ mod tests {
         assert!(refused(&[library, ("USERS__A'B__PASSWORD", "x")]).contains("users.a'b"));
         let all = [library, ("USERS__A__RIGHTS", "all"), ("USERS__A__DATABASES", "x")];
         assert!(refused(&all).contains("users.a.databases"));
+        let both = [library, ("USERS_FILE", "/x"), ("USERS__A__PASSWORD", "p")];
+        assert!(refused(&both).contains("users_file"));
         assert!(refused(&[library, ("CONECTIONS", "3")]).contains("conections"));
     }
 }

@@ -101,7 +101,8 @@ impl Engine {
     /// Code 202 (HTTP 503) when `connections` + `queue` requests are here already.
     pub fn admit(&self) -> Result<OwnedSemaphorePermit, Exception> {
         Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| {
-            metrics::counter!("clickhouse_embedded_refused_total", "reason" => "queue_full").increment(1);
+            metrics::counter!("sise_clickhouse_embedded_refused_total", "reason" => "queue_full")
+                .increment(1);
             let text = "Too many simultaneous requests: all connections are busy and the queue is full \
                         (clickhouse_embedded.connections, .queue); try again later";
             Exception::too_many_queries(text)
@@ -273,7 +274,7 @@ fn whole(
         connection.query(sql, format, &statement.parameters).map_err(|text| Exception::parse(&text))?;
     let statistics = result.statistics();
     if statement.data.is_some() {
-        metrics::counter!("clickhouse_embedded_rows_inserted_total").increment(statistics.rows_written);
+        metrics::counter!("sise_clickhouse_embedded_rows_inserted_total").increment(statistics.rows_written);
     }
     Ok(Reply::Whole(result.into_bytes(), statistics))
 }

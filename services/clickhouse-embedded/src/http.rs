@@ -80,7 +80,7 @@ async fn handle(State(server): State<Arc<Server>>, http: HttpRequest<Body>) -> R
         compress: request.as_ref().is_ok_and(|request| request.compress),
         started,
     };
-    metrics::counter!("clickhouse_embedded_requests_total").increment(1);
+    metrics::counter!("sise_clickhouse_embedded_requests_total").increment(1);
     let accepted = async {
         let request = request?;
         let user = server.users.authenticate(&parts.headers, &request)?;

@@ -13,6 +13,7 @@ mod config;
 mod engine;
 mod error;
 mod ffi;
+mod figures;
 mod http;
 mod native;
 mod repair;
@@ -24,6 +25,7 @@ mod spool;
 mod sql;
 mod statement;
 mod streaming;
+mod users_file;
 
 fn main() -> std::process::ExitCode {
     process::run::<config::Raw, config::Settings, _, _>("clickhouse-embedded", run::run)

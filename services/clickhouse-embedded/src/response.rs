@@ -114,7 +114,7 @@ impl Context {
     /// An error as the whole response.
     #[must_use]
     pub fn failed(&self, exception: &Exception) -> Response<Body> {
-        metrics::counter!("clickhouse_embedded_failed_total", "code" => exception.code.to_string())
+        metrics::counter!("sise_clickhouse_embedded_failed_total", "code" => exception.code.to_string())
             .increment(1);
         let text = format!("{exception} (version {} (official build))\n", self.version);
         let mut response = self.base(Body::from(text), Statistics::default());
@@ -214,7 +214,7 @@ fn rest(
                 Exception::unknown("the statement ended too early")
             }
         };
-        metrics::counter!("clickhouse_embedded_failed_total", "code" => exception.code.to_string())
+        metrics::counter!("sise_clickhouse_embedded_failed_total", "code" => exception.code.to_string())
             .increment(1);
         Some((Ok(Bytes::from(mark(&exception, &version, &tag))), None))
     }))

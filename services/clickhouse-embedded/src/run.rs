@@ -38,6 +38,8 @@ fn lock(path: &Path) -> anyhow::Result<File> {
 /// When the folder is in use or unusable, the library cannot be loaded, the address is taken, or requests are still
 /// running when the time for stopping is over.
 pub async fn run(mut settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
+    crate::figures::describe();
+    let ready = process::ready::part("engine");
     let shown = settings.path.display().to_string();
     std::fs::create_dir_all(&settings.path).with_context(|| format!("cannot make the folder {shown}"))?;
     settings.path = settings.path.canonicalize()?;
@@ -53,6 +55,7 @@ pub async fn run(mut settings: Settings, shutdown: Shutdown) -> anyhow::Result<(
         .with_context(|| format!("cannot listen on {} (clickhouse_embedded.listen)", settings.listen))?;
     let address = listener.local_addr()?;
     tracing::info!(%address, path = %settings.path.display(), version = engine.version, "serving");
+    ready.ready();
     let server = Arc::new(Server { engine: Arc::clone(&engine), spool, users: Users::new(&settings.users) });
     let expiry = tokio::spawn(expire(Arc::clone(&engine)));
     let serving = serve(listener, server, shutdown, settings.stop_after).await;

@@ -57,7 +57,8 @@ impl Spool {
         let before = self.used.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > self.limit {
             self.used.fetch_sub(bytes, Ordering::Relaxed);
-            metrics::counter!("clickhouse_embedded_refused_total", "reason" => "spool_full").increment(1);
+            metrics::counter!("sise_clickhouse_embedded_refused_total", "reason" => "spool_full")
+                .increment(1);
             let limit = self.limit;
             return Err(Exception::not_enough_space(format!(
                 "The insert bodies on disk would exceed {limit} bytes (clickhouse_embedded.max_spool_bytes): \

@@ -174,9 +174,10 @@ mod tests {
     fn statement(settings: &[(&str, &str)]) -> Statement {
         let user = User {
             name: "u".to_owned(),
-            password: Secret::default(),
+            password: Secret::default().into(),
             rights: Rights::Read,
             databases: Vec::new(),
+            grants: Vec::new(),
         };
         Statement {
             user: Arc::new(user),

@@ -2,6 +2,7 @@
 //! [`run`] does them. The work itself is the library `history`, which `sise gaps` runs by hand.
 
 mod config;
+mod figures;
 mod run;
 mod schedule;
 

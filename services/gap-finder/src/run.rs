@@ -21,6 +21,8 @@ use crate::schedule::{Days, Next};
 
 /// Pause before the bus is looked for again at the start.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How often is looked whether bus and archive are there.
+const LOOK: Duration = Duration::from_secs(5);
 /// Longest sleep: a clock that was set is noticed after so long.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
@@ -29,7 +31,20 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// # Errors
 /// When the settings cannot be meant, or the calendar does not know the time.
 pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
+    crate::figures::describe(&settings.schedule.markets);
+    history::figures::describe();
+    let [bus_ready, clickhouse_ready] = process::ready::parts(["bus", "clickhouse"]);
     let Some(road) = opened(&settings, &shutdown).await? else { return Ok(()) };
+    let client = road.client.clone();
+    process::ready::watch(bus_ready, LOOK, move || {
+        let connected = bus::is_connected(&client);
+        async move { if connected { Ok(()) } else { Err("not connected") } }
+    });
+    let store = road.archive.store.clone();
+    process::ready::watch(clickhouse_ready, LOOK, move || {
+        let store = store.clone();
+        async move { if store.answers().await { Ok(()) } else { Err("no answer") } }
+    });
     let markets = settings.schedule.markets.iter();
     let finders = markets.map(|market| {
         let days = Days::new(*market, settings.schedule.margin, settings.schedule.reach_days);
@@ -107,7 +122,8 @@ impl Finder<'_> {
             Ok(Done::Again(problem)) => problem,
             Err(error) => error.to_string(),
         };
-        metrics::counter!("gap_finder_days_total", "market" => market, "outcome" => "again").increment(1);
+        metrics::counter!("sise_gap_finder_days_total", "market" => market, "outcome" => "again")
+            .increment(1);
         let retry = self.settings.schedule.retry;
         self.days.again(date, now_ns(), retry);
         if self.told.insert(date, problem.clone()).as_ref() != Some(&problem) {
@@ -137,19 +153,29 @@ impl Finder<'_> {
         let whose = instruments(store, &universe, market, trade_date, None).await?;
         if is_settled(&ledger, &whose) {
             tracing::info!(%market, %trade_date, instruments = whose.len(), "day is finished already");
+            let open =
+                whose.iter().map(|of| ledger.of(of).gaps.iter().filter(|gap| gap.is_open).count()).sum();
+            self.show_open(trade_date, latest, open);
             return Ok(Done::Completed);
         }
         let ask = BusAsk::new(self.road.client.clone(), Patience::default());
         let report = self.road.run(&ask, &wanted, &Logged).await?;
+        self.show_open(trade_date, latest, report.sum.open);
         Ok(self.tell(trade_date, &report))
+    }
+
+    /// Of the day that has ended last: older ones were told in their time.
+    fn show_open(&self, trade_date: TradeDate, latest: TradeDate, open: usize) {
+        if trade_date == latest {
+            let open = u32::try_from(open).unwrap_or(u32::MAX);
+            metrics::gauge!("sise_gap_finder_gaps_open", "market" => self.market.as_str()).set(open);
+        }
     }
 
     fn tell(&self, trade_date: TradeDate, report: &Report) -> Done {
         let (market, sum) = (self.market.as_str(), &report.sum);
-        metrics::counter!("gap_finder_pages_total", "market" => market).increment(u64::from(sum.pages));
-        metrics::counter!("gap_finder_recovered_total", "market" => market).increment(sum.added);
-        let open = u32::try_from(sum.open).unwrap_or(u32::MAX);
-        metrics::gauge!("gap_finder_open_gaps", "market" => market).set(f64::from(open));
+        metrics::counter!("sise_gap_finder_pages_total", "market" => market).increment(u64::from(sum.pages));
+        metrics::counter!("sise_gap_finder_recovered_total", "market" => market).increment(sum.added);
         tracing::info!(
             market,
             %trade_date,
@@ -169,7 +195,7 @@ impl Finder<'_> {
                 report.outcomes.len()
             )),
             None => {
-                metrics::counter!("gap_finder_days_total", "market" => market, "outcome" => "completed")
+                metrics::counter!("sise_gap_finder_days_total", "market" => market, "outcome" => "completed")
                     .increment(1);
                 Done::Completed
             }

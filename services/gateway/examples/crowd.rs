@@ -8,28 +8,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bus::NatsSettings;
-use futures_util::{SinkExt as _, StreamExt as _};
+use common::{Reader, load, memory, now_ns, received, ticks};
 use market::{
     AggressorSide, At, Body, Codes, Event, Level, Levels, Market, OrderBook, Origin, Price, Quantity,
     Session, Source, Stamp, Symbol, Tape, Trade, TradeDate, Value,
 };
-use tokio::sync::mpsc;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-type Socket = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
+mod common;
 
-/// Before each time of receipt in a message.
-const MARK: &[u8] = b"\"received_ns\":\"";
-
-fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-    i64::try_from(since.as_nanos()).expect("before 2262")
-}
+/// Delays that one reader keeps; a crowd has millions.
+const MOST_DELAYS: usize = 20_000;
+/// Of the long messages one in so many is read whole; of the others the first item.
+const WHOLE: u64 = 16;
+/// Messages up to so many bytes are always read whole.
+const SHORT: usize = 4 << 10;
 
 #[derive(Clone)]
 struct Plan {
@@ -74,54 +69,43 @@ struct Seen {
     skipped: AtomicU64,
     worst_ns: AtomicI64,
     measuring: AtomicBool,
+    ended: AtomicBool,
 }
 
-async fn open(plan: &Plan, symbols: &str) -> Socket {
-    let config = WebSocketConfig::default().read_buffer_size(16 << 10).write_buffer_size(0);
-    let url = format!("ws://{}/v1/stream", plan.gateway);
-    let (mut socket, _) = connect_async_with_config(url, Some(config), true).await.expect("stream");
-    let request = format!(r#"{{"op":"subscribe","symbols":["{symbols}"],"kinds":["trade","order_book"]}}"#);
-    socket.send(Message::text(request)).await.expect("sent");
-    socket
+async fn open(plan: &Plan, symbol: &str) -> Reader {
+    let request = format!(r#"{{"op":"subscribe","symbols":["{symbol}"],"kinds":["trade","order_book"]}}"#);
+    Reader::open(&plan.gateway, &request).await
 }
 
-/// The times of receipt in a message: all of a short one, of a long one the first hundred.
-fn received(text: &[u8]) -> impl Iterator<Item = i64> {
-    let found = text.windows(MARK.len()).enumerate().filter(|(_, window)| *window == MARK);
-    found.take(100).map(|(at, _)| {
-        let digits = text[at + MARK.len()..].iter().take_while(|byte| byte.is_ascii_digit());
-        digits.fold(0, |number, digit| number * 10 + i64::from(digit - b'0'))
-    })
-}
-
-async fn read(mut socket: Socket, seen: Arc<Seen>, delays: mpsc::Sender<Vec<i64>>) {
-    let mut own = Vec::new();
-    while let Some(Ok(message)) = socket.next().await {
-        let Message::Text(text) = message else { continue };
+/// Reads until the end; a sample of its delays.
+async fn read(mut reader: Reader, seen: Arc<Seen>) -> Vec<i64> {
+    let (mut own, mut count) = (Vec::new(), 0_u64);
+    while let Some(message) = reader.next().await {
         let now = now_ns();
+        if seen.ended.load(Ordering::Relaxed) {
+            break;
+        }
         if !seen.measuring.load(Ordering::Relaxed) {
             continue;
         }
+        count += 1;
         seen.messages.fetch_add(1, Ordering::Relaxed);
-        seen.bytes.fetch_add(text.len() as u64, Ordering::Relaxed);
-        if text.starts_with(r#"{"type":"snapshot""#) {
-            if !text.contains(r#""skipped":0"#) {
-                seen.skipped.fetch_add(1, Ordering::Relaxed);
-            }
+        seen.bytes.fetch_add(message.len() as u64, Ordering::Relaxed);
+        if message.starts_with(br#"{"type":"snapshot""#) {
+            // Nobody begins anew while it is measured, but who had to skip something.
+            seen.skipped.fetch_add(1, Ordering::Relaxed);
             continue;
         }
-        for received in received(text.as_bytes()) {
+        let whole = message.len() <= SHORT || count.is_multiple_of(WHOLE);
+        for received in received(message).take(if whole { usize::MAX } else { 1 }) {
             let delay = now - received;
             seen.worst_ns.fetch_max(delay, Ordering::Relaxed);
-            if own.len() < 100_000 {
+            if own.len() < MOST_DELAYS {
                 own.push(delay);
             }
         }
-        if own.len() >= 1_000 {
-            // What has no room is not needed: there are millions.
-            let _full = delays.try_send(std::mem::take(&mut own));
-        }
     }
+    own
 }
 
 fn event(number: u64, symbols: &[Symbol], volumes: &mut [i64]) -> Event {
@@ -206,58 +190,48 @@ async fn publish(plan: Plan, stop: Arc<AtomicBool>) -> u64 {
     number
 }
 
-fn memory(pid: &str) -> String {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let lines = status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM"));
-    lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
-}
-
-/// Processor time of the gateway, in hundredths of a second.
-fn ticks(pid: &str) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    [11, 12].iter().filter_map(|place| fields.get(*place)?.parse::<u64>().ok()).sum()
+/// A thread of its own for the events: nobody who reads keeps them from being published.
+fn publishing(plan: Plan, stop: Arc<AtomicBool>) -> std::thread::JoinHandle<u64> {
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+        runtime.block_on(publish(plan, stop))
+    })
 }
 
 #[tokio::main]
 async fn main() {
     let plan = plan();
-    println!("before: {}", memory(&plan.pid));
+    println!("before: {}, load {}", memory(&plan.pid), load());
     let (seen, stop) = (Arc::new(Seen::default()), Arc::new(AtomicBool::new(false)));
-    let publishing = tokio::spawn(publish(plan.clone(), Arc::clone(&stop)));
-    let (delays, mut measured) = mpsc::channel(4_096);
-    let mut idle = Vec::new();
+    let publishing = publishing(plan.clone(), Arc::clone(&stop));
+    let (mut idle, mut readers) = (Vec::new(), [Vec::new(), Vec::new()]);
     for number in 0..plan.idle + plan.all + plan.one {
         if number < plan.idle {
             idle.push(open(&plan, "*").await);
         } else {
-            let symbol = if number < plan.idle + plan.all { "*" } else { "000000" };
-            let socket = open(&plan, symbol).await;
-            tokio::spawn(read(socket, Arc::clone(&seen), delays.clone()));
+            let all = number < plan.idle + plan.all;
+            let reader = open(&plan, if all { "*" } else { "000000" }).await;
+            readers[usize::from(all)].push(tokio::spawn(read(reader, Arc::clone(&seen))));
         }
     }
-    drop(delays);
     println!("{} on one symbol, {} on all, {} that do not read", plan.one, plan.all, plan.idle);
     // Those who came get their snapshots first.
     tokio::time::sleep(Duration::from_secs(3)).await;
+    let before = ticks(&plan.pid);
     seen.measuring.store(true, Ordering::Relaxed);
-    let (mut all, before) = (Vec::new(), ticks(&plan.pid));
-    let end = tokio::time::sleep(Duration::from_secs(plan.seconds));
-    tokio::pin!(end);
-    loop {
-        tokio::select! {
-            () = &mut end => break,
-            Some(some) = measured.recv() => if all.len() < 20_000_000 { all.extend(some) },
-        }
-    }
+    tokio::time::sleep(Duration::from_secs(plan.seconds)).await;
     seen.measuring.store(false, Ordering::Relaxed);
     let used = ticks(&plan.pid) - before;
+    let resident = memory(&plan.pid);
+    seen.ended.store(true, Ordering::Relaxed);
+    let mut delays = [Vec::new(), Vec::new()];
+    for (readers, delays) in readers.into_iter().zip(&mut delays) {
+        for reader in readers {
+            delays.extend(reader.await.expect("read"));
+        }
+    }
     stop.store(true, Ordering::Relaxed);
-    let published = publishing.await.expect("published");
-    all.sort_unstable();
-    let at = |thousandth: usize| {
-        all.get(all.len().saturating_sub(1) * thousandth / 1_000).map_or(0, |ns| ns / 1_000)
-    };
+    let published = publishing.join().expect("published");
     let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
     println!(
         "{published} events at {}/s; {} messages, {} MB to readers in {} s",
@@ -266,24 +240,18 @@ async fn main() {
         count(&seen.bytes) >> 20,
         plan.seconds
     );
-    println!(
-        "socket to client in µs, {} samples: p50 {} p90 {} p99 {} p99.9 {}",
-        all.len(),
-        at(500),
-        at(900),
-        at(990),
-        at(999)
-    );
+    let [one, all] = &mut delays;
+    println!("one symbol: {}", common::figures(one));
+    println!("all symbols: {}", common::figures(all));
     println!(
         "worst lag of any reader: {} ms; new starts after a skip: {}",
         seen.worst_ns.load(Ordering::Relaxed) / 1_000_000,
         count(&seen.skipped)
     );
     println!(
-        "gateway: {}, {} hundredths of a second of processor in {} s",
-        memory(&plan.pid),
-        used,
-        plan.seconds
+        "gateway: {resident}, {used} hundredths of a second of processor in {} s, load {}",
+        plan.seconds,
+        load()
     );
     println!("idle clients held to the end: {}", idle.len());
 }

@@ -137,7 +137,7 @@ impl Gate {
             return Err((StatusCode::SERVICE_UNAVAILABLE, Problem::new("connection", problem, hint)));
         }
         *open.entry(address).or_default() += 1;
-        metrics::gauge!("gateway_clients").increment(1);
+        metrics::gauge!("sise_gateway_clients").increment(1);
         Ok(Place { gate: Arc::clone(self), address })
     }
 }
@@ -151,7 +151,7 @@ impl Drop for Place {
                 open.remove(&self.address);
             }
         }
-        metrics::gauge!("gateway_clients").decrement(1);
+        metrics::gauge!("sise_gateway_clients").decrement(1);
     }
 }
 

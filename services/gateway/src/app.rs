@@ -13,7 +13,9 @@ use tokio::sync::mpsc;
 
 use crate::access::{Access, Gate};
 use crate::client::Limits;
+use crate::clock::Clock;
 use crate::hub::Command;
+use crate::replay::Progress;
 use crate::request::Problem;
 use crate::socket::SocketSettings;
 
@@ -41,6 +43,10 @@ pub struct App {
     pub shutdown: Shutdown,
     /// Held by every socket: the stop waits until all are gone.
     pub sockets: mpsc::Sender<()>,
+    /// The time that is told.
+    pub clock: Clock,
+    /// How far the day is that is played; none = what is live.
+    pub replay: Option<Arc<Progress>>,
 }
 
 /// An answer that is an error.

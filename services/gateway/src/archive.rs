@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::{Query, State};
 use market::calendar::Calendar;
 use market::{Market, TradeDate};
-use process::clock;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::StoreError;
@@ -24,7 +23,7 @@ const MOST_DAYS: usize = 60;
 
 fn away(error: &StoreError) -> Failure {
     tracing::warn!(%error, "archive cannot be asked");
-    metrics::counter!("gateway_archive_failures_total").increment(1);
+    metrics::counter!("sise_gateway_archive_failures_total").increment(1);
     Failure::unavailable("archive", error, "see /v1/health; the stream goes on without it")
 }
 
@@ -43,14 +42,34 @@ pub async fn bars(
     State(app): State<Arc<App>>,
     Query(query): Query<BarsQuery>,
 ) -> Result<Json<Value>, Failure> {
-    let (of, word) = bars_of(&query)?;
+    let (mut of, word) = bars_of(&query)?;
+    let now_ns = app.clock.now_ns();
+    if app.replay.is_some() && of.from_day.is_none() {
+        // The last day is the one that is played.
+        of.from_day = Some(market::calendar::trade_date(of.tape.market(), now_ns));
+    }
     // One more than is told: so it is known whether there are more.
     let mut bars = app.store.bars(of, MOST_BARS + 1).await.map_err(|error| away(&error))?;
     let cut = bars.len() > MOST_BARS;
     bars.truncate(MOST_BARS);
+    if app.replay.is_some() {
+        // What is still to come on that day is not told.
+        bars.retain(|bar| {
+            i64::from(bar.start).saturating_add(length(of.interval)) <= now_ns / market::time::SECOND
+        });
+    }
     Ok(Json(json!({
         "symbol": of.symbol.as_str(), "tape": of.tape.as_str(), "interval": word, "bars": bars, "cut": cut,
     })))
+}
+
+/// How long a bar is, seconds.
+const fn length(interval: Interval) -> i64 {
+    match interval {
+        Interval::Second => 1,
+        Interval::Minute => 60,
+        Interval::Day => 86_400,
+    }
 }
 
 fn bars_of(query: &BarsQuery) -> Result<(BarsOf, &'static str), Problem> {
@@ -116,7 +135,7 @@ pub async fn gaps(
 ) -> Result<Json<Value>, Failure> {
     let market = request::market(query.market.as_deref())?;
     let day = match query.date.as_deref() {
-        None => market::calendar::trade_date(market, clock::now_ns()),
+        None => market::calendar::trade_date(market, app.clock.now_ns()),
         Some(text) => date(text)
             .ok_or_else(|| Problem::new("date", format!("{text:?} is no date"), "such as 2026-11-25"))?,
     };
@@ -145,7 +164,7 @@ pub async fn completeness(
     if !(1..=MOST_DAYS).contains(&days) {
         return Err(Problem::new("days", format!("{days} days"), format!("1 to {MOST_DAYS}")).into());
     }
-    let today = market::calendar::trade_date(market, clock::now_ns());
+    let today = market::calendar::trade_date(market, app.clock.now_ns());
     let sessions = Calendar::built_in().days(market).rev().map(market::calendar::Day::date);
     let last = sessions.filter(|date| *date <= today).nth(days - 1);
     let from = last.unwrap_or(today);

@@ -184,6 +184,12 @@ impl Client {
         inner.idle && inner.subscriptions.get(&subscription).is_some_and(|state| state.behind)
     }
 
+    /// Whether more than `most` bytes of updates wait; at 0 whether the socket has not sent everything.
+    pub fn waits(&self, most: usize) -> bool {
+        let inner = self.lock();
+        inner.closed.is_none() && if most == 0 { !inner.idle } else { inner.bytes > most }
+    }
+
     /// Ends a subscription. True when there was one.
     pub fn end(&self, subscription: u32) -> bool {
         let mut inner = self.lock();

@@ -5,9 +5,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bus::NatsSettings;
+use market::{Market, Symbol, TradeDate};
 use process::{ConfigError, Secret};
 use serde::Deserialize;
+use store::played::DayOf;
 use store::{ClickhouseSettings, Store};
+
+use crate::replay::ReplaySettings;
+
+/// Symbols of a replay that are named: as many as a subscription takes. They stand in one query.
+const MOST_SYMBOLS: usize = 2_000;
+/// A batch of 50 ms is ten seconds of the day then. Faster is speed 0.
+const MOST_SPEED: u32 = 200;
 
 /// The settings as written.
 #[derive(Debug, Default, Deserialize)]
@@ -49,6 +58,21 @@ struct RawGateway {
     queue_bytes: usize,
     slow_ms: u64,
     stale_ms: u64,
+    replay: RawReplay,
+}
+
+/// Section `[gateway.replay]`: `sise replay` sets it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawReplay {
+    /// The day, `2026-11-25`; without one there is no replay.
+    date: String,
+    market: String,
+    /// With commas between; none = all.
+    symbols: String,
+    speed: u32,
+    from_ns: Option<i64>,
+    until_ns: Option<i64>,
 }
 
 /// A list, or one text with commas (which is all that an environment variable can say).
@@ -87,6 +111,7 @@ impl Default for RawGateway {
             queue_bytes: 4 << 20,
             slow_ms: 10_000,
             stale_ms: 5_000,
+            replay: RawReplay::default(),
         }
     }
 }
@@ -135,6 +160,8 @@ pub struct GatewaySettings {
     pub slow: Duration,
     /// A feed's service that has said nothing for so long is gone.
     pub stale: Duration,
+    /// The day of the archive that is played in place of what is live.
+    pub replay: Option<ReplaySettings>,
 }
 
 impl TryFrom<Raw> for Settings {
@@ -179,6 +206,12 @@ fn understood(raw: RawGateway) -> Result<GatewaySettings, ConfigError> {
         let problem = format!("{wrong:?} is no origin such as https://example.org");
         return Err(ConfigError::invalid("gateway.origins", problem));
     }
+    // A browser sends it as a subprotocol of a WebSocket, which has no other letters.
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if !raw.token.expose().bytes().all(fits) {
+        let problem = "may have letters, digits and !#$%&'*+-.^_`|~ alone: no browser could send it";
+        return Err(ConfigError::invalid("gateway.token", problem));
+    }
     let ms = Duration::from_millis;
     Ok(GatewaySettings {
         listen,
@@ -195,7 +228,39 @@ fn understood(raw: RawGateway) -> Result<GatewaySettings, ConfigError> {
         queue_bytes: raw.queue_bytes,
         slow: ms(raw.slow_ms),
         stale: ms(raw.stale_ms),
+        replay: replay(&raw.replay)?,
     })
+}
+
+fn replay(raw: &RawReplay) -> Result<Option<ReplaySettings>, ConfigError> {
+    if raw.date.is_empty() {
+        return Ok(None);
+    }
+    let wrong = |key: &str, problem: String| ConfigError::invalid(format!("gateway.replay.{key}"), problem);
+    let digits: String = raw.date.split('-').collect();
+    let trade_date = TradeDate::parse(&digits).ok().filter(|date| date.to_string() == raw.date);
+    let trade_date =
+        trade_date.ok_or_else(|| wrong("date", format!("{:?} is no date such as 2026-11-25", raw.date)))?;
+    let market = Market::from_word(if raw.market.is_empty() { "kr" } else { &raw.market });
+    let market = market.ok_or_else(|| wrong("market", format!("{:?} is neither kr nor us", raw.market)))?;
+    let texts = raw.symbols.split(',').map(str::trim).filter(|text| !text.is_empty());
+    let symbols = texts.map(Symbol::parse).collect::<Result<Vec<_>, _>>();
+    let symbols = symbols.map_err(|error| wrong("symbols", error.to_string()))?;
+    if symbols.len() > MOST_SYMBOLS {
+        return Err(wrong(
+            "symbols",
+            format!("{} symbols: at most {MOST_SYMBOLS}, or none for all", symbols.len()),
+        ));
+    }
+    if raw.speed > MOST_SPEED {
+        return Err(wrong("speed", format!("{}: must be 0 (no pause) to {MOST_SPEED}", raw.speed)));
+    }
+    let (from_ns, until_ns) = (raw.from_ns, raw.until_ns);
+    if from_ns.zip(until_ns).is_some_and(|(from, until)| from >= until) {
+        return Err(wrong("until_ns", "the end does not lie behind the begin".to_owned()));
+    }
+    let day = DayOf { market, trade_date, symbols, from_ns, until_ns };
+    Ok(Some(ReplaySettings { day, speed: raw.speed }))
 }
 
 #[cfg(test)]
@@ -225,9 +290,39 @@ mod tests {
     }
 
     #[test]
+    fn a_replay_is_a_day_of_a_market() {
+        let settings = load(&[
+            ("SISE__GATEWAY__REPLAY__DATE", "2026-11-24"),
+            ("SISE__GATEWAY__REPLAY__SYMBOLS", "005930,000660"),
+            ("SISE__GATEWAY__REPLAY__SPEED", "20"),
+            ("SISE__GATEWAY__REPLAY__FROM_NS", "1795478400000000000"),
+        ]);
+        let replay = settings.expect("settings").gateway.replay.expect("replay");
+        let texts: Vec<String> = replay.day.symbols.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            (replay.speed, replay.day.market, texts.join(" ").as_str()),
+            (20, Market::Kr, "005930 000660")
+        );
+        assert_eq!((replay.day.from_ns, replay.day.until_ns), (Some(1_795_478_400_000_000_000), None));
+        assert_eq!(replay.day.trade_date.to_string(), "2026-11-24");
+        assert!(load(&[]).expect("settings").gateway.replay.is_none());
+        let day = ("SISE__GATEWAY__REPLAY__DATE", "2026-11-24");
+        for (key, value, named) in [
+            ("SISE__GATEWAY__REPLAY__MARKET", "jp", "gateway.replay.market"),
+            ("SISE__GATEWAY__REPLAY__SYMBOLS", "삼성", "gateway.replay.symbols"),
+            ("SISE__GATEWAY__REPLAY__SPEED", "201", "gateway.replay.speed"),
+            ("SISE__GATEWAY__REPLAY__DATE", "24.11.2026", "gateway.replay.date"),
+        ] {
+            let error = load(&[day, (key, value)]).expect_err(key).to_string();
+            assert!(error.contains(named), "{error}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_named() {
         for (key, value, named) in [
             ("SISE__GATEWAY__LISTEN", "8080", "gateway.listen"),
+            ("SISE__GATEWAY__TOKEN", "open sesame", "gateway.token"),
             ("SISE__GATEWAY__BATCH_MS", "1", "gateway.batch_ms"),
             ("SISE__GATEWAY__QUEUE_MS", "10", "gateway.queue_ms"),
             ("SISE__GATEWAY__ORIGINS", "example.org", "gateway.origins"),

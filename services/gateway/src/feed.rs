@@ -67,7 +67,7 @@ fn decode(payload: &[u8]) -> Option<Event> {
     match bus::decode(payload) {
         Ok(event) => Some(event),
         Err(problem) => {
-            metrics::counter!("gateway_events_ignored_total", "reason" => "undecodable").increment(1);
+            metrics::counter!("sise_gateway_events_ignored_total", "reason" => "undecodable").increment(1);
             tracing::debug!(%problem, "message is no event");
             None
         }

@@ -15,7 +15,6 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use process::clock;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -81,7 +80,7 @@ async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     let foreign = match checked {
         Ok(foreign) => foreign,
         Err((status, problem)) => {
-            metrics::counter!("gateway_requests_denied_total").increment(1);
+            metrics::counter!("sise_gateway_requests_denied_total").increment(1);
             return Failure(status, problem).into_response();
         }
     };
@@ -152,6 +151,9 @@ async fn health(State(app): State<Arc<App>>) -> Result<Json<Value>, Failure> {
     health["bus"] = json!((app.bus)());
     health["archive"] = json!(archive);
     health["clients"] = json!(app.gate.open());
+    if let Some(replay) = &app.replay {
+        health["replay"] = replay.json();
+    }
     Ok(Json(health))
 }
 
@@ -178,7 +180,7 @@ async fn snapshot(
         symbols: Symbols::These([request::symbol("symbol", &text)?].into()),
     };
     let pieces = ask(&app, |answer| Command::Snapshot(selection, answer)).await?;
-    let mut body = format!(r#"{{"now_ns":"{}","items":["#, clock::now_ns()).into_bytes();
+    let mut body = format!(r#"{{"now_ns":"{}","items":["#, app.clock.now_ns()).into_bytes();
     for (place, piece) in pieces.iter().enumerate() {
         if place > 0 {
             body.push(b',');

@@ -17,6 +17,7 @@ use self::feeds::{Feeds, Look};
 use self::instruments::{Instruments, MergeSettings};
 use crate::batch::{Batch, Joiner};
 use crate::client::{Client, Piece};
+use crate::clock::Clock;
 use crate::view::{Selection, Symbols, View};
 use crate::wire;
 
@@ -80,6 +81,8 @@ pub struct Hub {
     /// The last messages of the streams are known: before that nobody gets a snapshot.
     seeded: bool,
     start: Instant,
+    /// The clock of a day that is played: merging waits by it.
+    clock: Clock,
 }
 
 impl Hub {
@@ -96,11 +99,37 @@ impl Hub {
             joining: Vec::new(),
             seeded: false,
             start: Instant::now(),
+            clock: Clock::Machine,
         }
     }
 
+    /// A hub that goes by the clock of a day that is played.
+    pub fn playing(merge: MergeSettings, stale_ns: i64, clock: Clock) -> Self {
+        let now_ns = clock.now_ns();
+        Self { clock, ..Self::new(merge, stale_ns, now_ns) }
+    }
+
+    /// Milliseconds of a clock that only rises.
     fn now_ms(&self) -> u64 {
+        if self.clock.is_played() {
+            return u64::try_from(self.clock.now_ns() / 1_000_000).unwrap_or(0);
+        }
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether anybody has subscribed.
+    pub fn has_subscribers(&self) -> bool {
+        !self.selections.is_empty()
+    }
+
+    /// Whether prints wait for a predecessor, or anything waits for the next batch.
+    pub fn has_waiting(&self) -> bool {
+        self.instruments.has_waiting() || !self.batch.is_empty() || !self.joining.is_empty()
+    }
+
+    /// Whether a client has more than `most` bytes before it; at 0 whether anybody has not read everything.
+    pub fn waits(&self, most: usize) -> bool {
+        self.selections.values().flatten().any(|one| one.client.waits(most))
     }
 
     /// Takes an event from the bus, live or the last of its subject.
@@ -196,7 +225,7 @@ impl Hub {
             }
         }
         if skipped > 0 {
-            metrics::counter!("gateway_items_skipped_total").increment(skipped);
+            metrics::counter!("sise_gateway_items_skipped_total").increment(skipped);
         }
         for (selection, subscribers) in &self.selections {
             let mut made: Option<Vec<Piece>> = None;
@@ -268,7 +297,7 @@ impl Hub {
             let mut on = seen.remove(&(entry.market, entry.symbol)).unwrap_or_default();
             on.sort_unstable();
             symbols.push(json!({
-                "symbol": entry.symbol.as_str(), "market": entry.market.as_str(),
+                "symbol": entry.symbol.as_str(), "name": entry.name, "market": entry.market.as_str(),
                 "tapes": entry.tapes.iter().map(|tape| tape.as_str()).collect::<Vec<_>>(),
                 "kinds": entry.kinds.iter().map(|kind| kind_word(*kind)).collect::<Vec<_>>(),
                 "sources": entry.sources.iter().map(|source| source.as_str()).collect::<Vec<_>>(),

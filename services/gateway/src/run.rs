@@ -13,16 +13,19 @@ use process::{Shutdown, clock, text_file};
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::access::{Access, Gate};
 use crate::app::App;
 use crate::client::Limits;
-use crate::config::Settings;
+use crate::clock::Clock;
+use crate::config::{GatewaySettings, Settings};
 use crate::feed::{self, Taps, Told};
 use crate::http::router;
 use crate::hub::instruments::MergeSettings;
 use crate::hub::{Command, Hub};
+use crate::replay::{self, Day, Player, Progress, ReplaySettings, Tempo};
 use crate::socket::SocketSettings;
 
 /// Commands that wait for the hub: a crowd that comes at once. Who asks beyond it waits.
@@ -33,6 +36,12 @@ const TOLD: usize = 4;
 const COMMANDS_AT_ONCE: usize = 64;
 /// How often the symbols file is read again.
 const UNIVERSE: Duration = Duration::from_secs(30);
+/// How often is looked whether it is ready.
+const LOOK: Duration = Duration::from_secs(1);
+/// What clients hear at the stop.
+const STOPS: &str = "the gateway stops: connect again";
+/// What clients hear when a day was played.
+const OVER: &str = "the replay is over";
 /// How long clients may take to go.
 const STOP: Duration = Duration::from_secs(5);
 
@@ -41,6 +50,11 @@ const STOP: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the address cannot be listened on, or the connection to the bus is closed for good.
 pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
+    crate::figures::describe();
+    if let Some(replay) = settings.gateway.replay.clone() {
+        return play(&settings, replay, shutdown).await;
+    }
+    let [bus_ready, seeded] = process::ready::parts(["bus", "last_messages"]);
     let gateway = &settings.gateway;
     let client = bus::connect(&settings.nats, "gateway").await?;
     let context = bus::jetstream(client.clone());
@@ -51,27 +65,107 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     tokio::spawn(feed::seed(client.clone(), context.clone(), tell.clone(), shutdown.clone()));
     tokio::spawn(feed::look(context, tell, shutdown.clone()));
     tokio::spawn(follow_universe(settings.symbols.clone(), commands.clone(), shutdown.clone()));
-    let (sockets, mut gone) = mpsc::channel(1);
-    let app = Arc::new(App {
+    let (sockets, gone) = mpsc::channel(1);
+    let bus = Arc::new(move || client.connection_state().to_string() == "connected");
+    let app = Arc::new(app(&settings, commands, sockets, bus, shutdown.clone())?);
+    // Weak: what holds the app holds up the stop.
+    let (looked_at, read) = (Arc::downgrade(&app), Arc::downgrade(&app));
+    process::ready::watch(bus_ready, LOOK, move || {
+        let connected = looked_at.upgrade().is_some_and(|app| (app.bus)());
+        async move { if connected { Ok(()) } else { Err("not connected") } }
+    });
+    process::ready::watch(seeded, LOOK, move || {
+        let ready = read.upgrade().is_some_and(|app| app.ready.load(Ordering::Relaxed));
+        async move { if ready { Ok(()) } else { Err("being read") } }
+    });
+    let hub = Hub::new(merge(gateway)?, i64::try_from(gateway.stale.as_nanos())?, clock::now_ns());
+    let working =
+        tokio::spawn(work(hub, taps, asked, told, gateway.batch, Arc::clone(&app), shutdown.clone()));
+    serve(gateway, app, working, gone, shutdown).await
+}
+
+fn merge(gateway: &GatewaySettings) -> anyhow::Result<MergeSettings> {
+    Ok(MergeSettings {
+        wait_ms: u64::try_from(gateway.wait.as_millis())?,
+        book_behind_ns: i64::try_from(gateway.book_switch.as_nanos())?,
+    })
+}
+
+/// What the handlers need.
+fn app(
+    settings: &Settings,
+    commands: mpsc::Sender<Command>,
+    sockets: mpsc::Sender<()>,
+    bus: Arc<dyn Fn() -> bool + Send + Sync>,
+    shutdown: Shutdown,
+) -> anyhow::Result<App> {
+    let gateway = &settings.gateway;
+    Ok(App {
         commands,
         store: Store::new(&settings.clickhouse)?,
         access: Access::new(gateway.token.clone(), gateway.origins.clone()),
         gate: Gate::new(gateway.clients, gateway.clients_per_address),
         limits: Limits { age: gateway.queue, bytes: gateway.queue_bytes },
-        socket: SocketSettings { batch: gateway.batch, heartbeat: gateway.heartbeat, slow: gateway.slow },
+        socket: SocketSettings {
+            batch: gateway.batch,
+            heartbeat: gateway.heartbeat,
+            slow: gateway.slow,
+            clock: Clock::Machine,
+            farewell: STOPS,
+        },
         ready: AtomicBool::new(false),
-        bus: Arc::new(move || client.connection_state().to_string() == "connected"),
+        bus,
         next_client: AtomicU64::new(1),
-        shutdown: shutdown.clone(),
+        shutdown,
         sockets,
+        clock: Clock::Machine,
+        replay: None,
+    })
+}
+
+/// Plays a day in place of the bus; ends when it is over and told.
+async fn play(settings: &Settings, replay: ReplaySettings, shutdown: Shutdown) -> anyhow::Result<()> {
+    let gateway = &settings.gateway;
+    let store = Store::new(&settings.clickhouse)?;
+    let day = Arc::new(Day::look(&store, &replay.day).await?);
+    let progress = Arc::new(Progress::new(&day, replay.speed));
+    let clock = Clock::played(day.begin_ns());
+    let (commands, mut asked) = mpsc::channel(COMMANDS);
+    let (sockets, gone) = mpsc::channel(1);
+    tokio::spawn(follow_universe(settings.symbols.clone(), commands.clone(), shutdown.clone()));
+    let mut app = app(settings, commands, sockets, Arc::new(|| true), shutdown.clone())?;
+    (app.clock, app.replay) = (clock.clone(), Some(Arc::clone(&progress)));
+    (app.socket.clock, app.socket.farewell) = (clock.clone(), OVER);
+    if replay.speed == 0 {
+        // The day's clock waits for who reads: what waits is not too old.
+        app.limits.age = gateway.slow;
+    }
+    app.ready.store(true, Ordering::Relaxed);
+    let tempo = Tempo { speed: replay.speed, batch: gateway.batch };
+    let wait_ns = i64::try_from(gateway.wait.as_nanos())?;
+    let player =
+        Player { day: Arc::clone(&day), tempo, progress, clock: clock.clone(), wait_ns, slow: gateway.slow };
+    // Its looks at the feeds stand as far apart as batches do.
+    let stale_ns = i64::try_from(gateway.stale.as_nanos())?.max(tempo.step_ns().saturating_mul(2));
+    let mut hub = Hub::playing(merge(gateway)?, stale_ns, clock);
+    let stretches = replay::read(store, replay.day, day, shutdown.clone());
+    let stop = shutdown.clone();
+    let working = tokio::spawn(async move {
+        player.play(&mut hub, &mut asked, stretches, &stop).await;
+        stop.request();
+        Ok(())
     });
-    let merge = MergeSettings {
-        wait_ms: u64::try_from(gateway.wait.as_millis())?,
-        book_behind_ns: i64::try_from(gateway.book_switch.as_nanos())?,
-    };
-    let hub = Hub::new(merge, i64::try_from(gateway.stale.as_nanos())?, clock::now_ns());
-    let working =
-        tokio::spawn(work(hub, taps, asked, told, gateway.batch, Arc::clone(&app), shutdown.clone()));
+    serve(gateway, Arc::new(app), working, gone, shutdown).await
+}
+
+/// Serves page, HTTP and sockets until the stop.
+async fn serve(
+    gateway: &GatewaySettings,
+    app: Arc<App>,
+    working: JoinHandle<anyhow::Result<()>>,
+    mut gone: mpsc::Receiver<()>,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
     let page = gateway.page.clone().unwrap_or_else(page_beside);
     if !page.join("index.html").exists() {
         tracing::warn!(folder = %page.display(), "no page there: build it, or set gateway.page");
@@ -143,7 +237,7 @@ async fn work(
             },
             event = taps.next() => {
                 let event = event.context("the connection to the bus is closed for good")?;
-                metrics::counter!("gateway_events_total").increment(1);
+                metrics::counter!("sise_gateway_events_total").increment(1);
                 hub.event(event, true, clock::now_ns());
             }
         }

@@ -7,12 +7,13 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
-use process::{Shutdown, clock};
+use process::Shutdown;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::client::{AWAY, Client, End, Next, POLICY, TOO_LARGE};
+use crate::clock::Clock;
 use crate::hub::{Command, Join};
 use crate::request::{self, Problem, Refusal, Request};
 
@@ -32,6 +33,10 @@ pub struct SocketSettings {
     pub heartbeat: Duration,
     /// A client that takes nothing for so long is closed.
     pub slow: Duration,
+    /// The time that is told.
+    pub clock: Clock,
+    /// What a client hears at the end.
+    pub farewell: &'static str,
 }
 
 /// Serves a client to its end.
@@ -44,7 +49,7 @@ pub async fn serve(
 ) {
     client.answer(
         json!({
-            "type": "hello", "version": 1, "now_ns": clock::now_ns().to_string(),
+            "type": "hello", "version": 1, "now_ns": settings.clock.now_ns().to_string(),
             "heartbeat_ms": ms(settings.heartbeat), "batch_ms": ms(settings.batch),
         })
         .to_string(),
@@ -52,7 +57,7 @@ pub async fn serve(
     let (sink, stream) = socket.split();
     tokio::select! {
         () = write(sink, &client, &settings, &shutdown) => {}
-        () = read(stream, &client, &commands) => {}
+        () = read(stream, &client, &commands, &settings.clock) => {}
     }
     // The hub may have ended.
     let _ended = commands.send(Command::Gone { client: client.id }).await;
@@ -63,7 +68,12 @@ fn ms(duration: Duration) -> u64 {
 }
 
 /// Takes what the client says; returns when it is gone.
-async fn read(mut stream: SplitStream<WebSocket>, client: &Arc<Client>, commands: &mpsc::Sender<Command>) {
+async fn read(
+    mut stream: SplitStream<WebSocket>,
+    client: &Arc<Client>,
+    commands: &mpsc::Sender<Command>,
+    clock: &Clock,
+) {
     let (mut next, mut open) = (1, 0);
     while let Some(message) = stream.next().await {
         let text = match message {
@@ -87,7 +97,7 @@ async fn read(mut stream: SplitStream<WebSocket>, client: &Arc<Client>, commands
         let command = match request::read(&text) {
             Ok(Request::Ping { id }) => {
                 client.answer(
-                    json!({"type": "pong", "id": id, "now_ns": clock::now_ns().to_string()}).to_string(),
+                    json!({"type": "pong", "id": id, "now_ns": clock.now_ns().to_string()}).to_string(),
                 );
                 continue;
             }
@@ -127,7 +137,7 @@ async fn read(mut stream: SplitStream<WebSocket>, client: &Arc<Client>, commands
 }
 
 fn refusal(refusal: &Refusal) -> String {
-    metrics::counter!("gateway_requests_refused_total").increment(1);
+    metrics::counter!("sise_gateway_requests_refused_total").increment(1);
     let Refusal { id, op, problem } = refusal;
     json!({
         "type": "error", "id": id, "op": op, "field": problem.field, "problem": problem.problem, "hint": problem.hint,
@@ -145,13 +155,13 @@ async fn write(
     let mut heartbeat = interval(settings.heartbeat);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     heartbeat.tick().await;
-    let stops = || End { code: AWAY, reason: "the gateway stops: connect again".to_owned() };
+    let stops = || End { code: AWAY, reason: settings.farewell.to_owned() };
     let end = loop {
         let message = tokio::select! {
             biased;
             () = shutdown.requested() => break stops(),
             _ = heartbeat.tick() => {
-                Message::text(json!({"type": "heartbeat", "now_ns": clock::now_ns().to_string()}).to_string())
+                Message::text(json!({"type": "heartbeat", "now_ns": settings.clock.now_ns().to_string()}).to_string())
             }
             next = client.next() => match next {
                 Ok(next) => Message::Text(text(next)),
@@ -166,7 +176,7 @@ async fn write(
             Ok(Ok(())) => {}
             Ok(Err(_)) => return,
             Err(_) => {
-                metrics::counter!("gateway_clients_closed_total", "reason" => "slow").increment(1);
+                metrics::counter!("sise_gateway_clients_closed_total", "reason" => "slow").increment(1);
                 let reason = format!("nothing was read for {} s", settings.slow.as_secs());
                 tracing::info!(client = client.id, reason, "client closed");
                 break End { code: POLICY, reason };

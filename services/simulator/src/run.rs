@@ -37,7 +37,9 @@ pub struct Running {
 /// # Errors
 /// When an address, a file or the certificate authority cannot be had.
 pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
+    let ready = process::ready::part("listeners");
     let running = start(settings, &shutdown).await?;
+    ready.ready();
     let kiwoom = running.kiwoom;
     tracing::info!(rest = %running.rest, websocket = %running.websocket, ?kiwoom, "simulator ready");
     running.wait(&shutdown).await

@@ -8,15 +8,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use bus::bucket::{Bucket, BucketError, HEALTH, OWNERSHIP};
-use bus::{Context, Versioned};
-use market::ownership::{self, CALM_NS, Rules};
+use market::ownership::{self, CALM_NS};
 use market::universe::Universe;
-use market::{ChangedBy, Group, Health, Market, Ownership, Source, Verdict};
-use process::clock::now_ns;
+use market::{ChangedBy, Group, Market, Ownership, Source};
 use process::config::Sources;
 use tokio::time::Instant;
 
+use crate::look::board::{Board, State};
 use crate::{symbols, tap};
 
 /// How long the bus may take to be there: a person waits.
@@ -61,14 +59,6 @@ fn market(text: &str) -> Result<Market, String> {
     Market::from_word(text).ok_or_else(|| "markets are kr and us".to_owned())
 }
 
-/// All that is known of a market's groups.
-struct State {
-    market: Market,
-    now_ns: i64,
-    feeds: Vec<(Source, Option<Health>)>,
-    groups: Vec<(Group, Option<Versioned<Ownership>>)>,
-}
-
 /// Runs the command: shows, or changes and then shows.
 ///
 /// # Errors
@@ -92,8 +82,8 @@ pub async fn run(command: &Failover, config: &[PathBuf]) -> anyhow::Result<ExitC
                 }
                 None => state.released(group)?,
             };
-            board.change(group, &entry, state.revision(group)).await?;
-            state = board.carried(group, entry.owner).await?;
+            change(&board, group, &entry, state.revision(group)).await?;
+            state = carried(&board, group, entry.owner).await?;
         }
         state.groups.retain(|(one, _)| *one == group);
     }
@@ -103,93 +93,30 @@ pub async fn run(command: &Failover, config: &[PathBuf]) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// The buckets of a market.
-struct Board {
-    market: Market,
-    health: Bucket,
-    ownership: Bucket,
+async fn change(board: &Board, group: Group, entry: &Ownership, revision: u64) -> anyhow::Result<()> {
+    board.replace(group, entry, revision).await.with_context(|| format!("group {group} was not changed"))
 }
 
-impl Board {
-    async fn open(context: &Context, market: Market) -> Result<Self, BucketError> {
-        let health = Bucket::open(context, HEALTH).await?;
-        let ownership = Bucket::open(context, OWNERSHIP).await?;
-        Ok(Self { market, health, ownership })
-    }
-
-    async fn look(&self) -> Result<State, BucketError> {
-        let market = self.market;
-        let mut state = State { market, now_ns: 0, feeds: Vec::new(), groups: Vec::new() };
-        for source in Source::ALL.iter().copied().filter(|source| source.serves(market)) {
-            let health = self.health.get(&format!("{market}.{source}")).await?;
-            state.feeds.push((source, health.map(|versioned| versioned.value)));
+/// Waits until the new owner carries the group, or not any longer.
+async fn carried(board: &Board, group: Group, owner: Source) -> anyhow::Result<State> {
+    let deadline = Instant::now() + CARRY_LIMIT;
+    loop {
+        let state = board.look().await?;
+        let carries = state.health(owner).is_some_and(|health| health.carries.contains(&group));
+        if carries {
+            return Ok(state);
         }
-        for group in Group::ALL.iter().copied() {
-            state.groups.push((group, self.ownership.get(&format!("{market}.{group}")).await?));
+        if Instant::now() >= deadline {
+            eprintln!(
+                "sise: {owner} does not carry all of group {group} yet: its log names what has no room"
+            );
+            return Ok(state);
         }
-        state.now_ns = now_ns();
-        Ok(state)
-    }
-
-    async fn change(&self, group: Group, entry: &Ownership, revision: u64) -> anyhow::Result<()> {
-        let changed = self.ownership.replace(&format!("{}.{group}", self.market), entry, revision).await;
-        changed.map(drop).with_context(|| format!("group {group} was not changed"))
-    }
-
-    /// Waits until the new owner carries the group, or not any longer.
-    async fn carried(&self, group: Group, owner: Source) -> anyhow::Result<State> {
-        let deadline = Instant::now() + CARRY_LIMIT;
-        loop {
-            let state = self.look().await?;
-            let carries = state.health(owner).is_some_and(|health| health.carries.contains(&group));
-            if carries {
-                return Ok(state);
-            }
-            if Instant::now() >= deadline {
-                eprintln!(
-                    "sise: {owner} does not carry all of group {group} yet: its log names what has no room"
-                );
-                return Ok(state);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 
 impl State {
-    fn health(&self, source: Source) -> Option<&Health> {
-        self.feeds.iter().find(|(one, _)| *one == source)?.1.as_ref()
-    }
-
-    /// How long a feed's cell has said nothing, in ns.
-    fn silent_ns(&self, health: &Health) -> i64 {
-        self.now_ns.saturating_sub(health.beat_ns)
-    }
-
-    /// Why a feed is not to be relied on; none when it is.
-    fn trouble(&self, source: Source) -> Option<String> {
-        let Some(health) = self.health(source) else {
-            return Some(format!("no service of {source} runs for market {}", self.market));
-        };
-        let silent_ns = self.silent_ns(health);
-        if silent_ns > Rules::default().stale_ns {
-            return Some(format!("{source}'s service has said nothing for {}", print::duration(silent_ns)));
-        }
-        (health.verdict == Verdict::Dead).then(|| format!("{source} is dead: {}", health.why))
-    }
-
-    fn entry(&self, group: Group) -> Option<&Versioned<Ownership>> {
-        self.groups.iter().find(|(one, _)| *one == group)?.1.as_ref()
-    }
-
-    fn revision(&self, group: Group) -> u64 {
-        self.entry(group).map_or(0, |entry| entry.revision)
-    }
-
-    fn owner(&self, group: Group) -> Source {
-        self.entry(group).map_or(group.home(), |entry| entry.value.owner)
-    }
-
     /// The entry that gives a group to a broker.
     fn given(&self, universe: &Universe, group: Group, to: Source, hold: bool) -> anyhow::Result<Ownership> {
         let market = self.market;

@@ -9,9 +9,12 @@ mod failover;
 mod gaps;
 mod journal;
 mod json;
+mod look;
 mod migrate;
 mod parse;
+mod replay;
 mod report;
+mod status;
 mod streams;
 mod symbols;
 mod tap;
@@ -57,11 +60,15 @@ enum Command {
     Gaps(gaps::Gaps),
     /// Tell how complete a day is, as a table and as a page with charts.
     Report(report::Report),
+    /// Show how the running system is: services, connections, streams, archive, gaps, owners, disk.
+    Status(status::Status),
     /// Check that everything is there that a day needs; measure on a recorded day what the brokers' documents leave open.
     Doctor(doctor::Doctor),
     /// List what could not be understood or stored, show one, hand messages back to the archiver.
     Deadletter(deadletter::Deadletter),
-    /// Follow a subject and print each event as one line of JSON.
+    /// Play an archived day through the gateway's interface: WebSocket, HTTP and page.
+    Replay(replay::Replay),
+    /// Follow a subject, or what filters describe, and print each event as one line.
     Tap(tap::Tap),
 }
 
@@ -80,8 +87,10 @@ fn main() -> ExitCode {
         Command::Archive(command) => wait(archive::run(&command, &arguments.config)),
         Command::Gaps(command) => wait(gaps::run(&command, &arguments.config)),
         Command::Report(command) => wait(report::run(&command, &arguments.config)),
+        Command::Status(command) => wait(status::run(&command, &arguments.config)),
         Command::Doctor(command) => wait(doctor::run(&command, &arguments.config)),
         Command::Deadletter(command) => wait(deadletter::run(&command, &arguments.config)),
+        Command::Replay(command) => replay::run(&command, &arguments.config),
         Command::Tap(command) => wait(tap::run(&command, &arguments.config)),
     };
     match result {

@@ -10,10 +10,10 @@ mod trades;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Subcommand;
-use market::TradeDate;
 use market::universe::{MOST_BYTES, Universe};
+use market::{Market, Source, Symbol, TradeDate};
 use process::config::Sources;
 use process::run::EXIT_CONFIG;
 use process::text_file;
@@ -97,19 +97,58 @@ pub fn configured(config: &[PathBuf]) -> anyhow::Result<Universe> {
     read(&raw.symbols.file)
 }
 
+/// One broker in one market: what the symbols file wants of it, and what its keys have room for.
+pub struct Room {
+    /// The broker.
+    pub source: Source,
+    /// The market.
+    pub market: Market,
+    /// Registrations wanted.
+    pub needed: usize,
+    /// Registrations that all its keys may hold; 0 = it has no key.
+    pub room: usize,
+    /// What has no place, in the broker's words.
+    pub uncovered: Vec<String>,
+}
+
+/// How full each broker's keys would be.
+///
+/// # Errors
+/// What is wrong with the settings or the file, and where.
+pub fn rooms(config: &[PathBuf]) -> anyhow::Result<Vec<Room>> {
+    Ok(plan(config)?.feeds.iter().map(Room::of).collect())
+}
+
 /// How full each broker's keys would be (`kis kr: 33 registrations, room for 41`), and what has no place.
 ///
 /// # Errors
 /// What is wrong with the settings or the file, and where.
 pub fn room(config: &[PathBuf]) -> anyhow::Result<(Vec<String>, Vec<String>)> {
-    let raw: Raw = Sources::new("sise", config).load()?;
-    let plan = Plan::new(&read(&raw.symbols.file)?, &Keys::of(&raw)?);
-    let full = plan.feeds.iter().map(|feed| {
-        format!("{} {}: {} registrations, room for {}", feed.source, feed.market, feed.needed, feed.room())
+    let plan = plan(config)?;
+    let rooms: Vec<Room> = plan.feeds.iter().map(Room::of).collect();
+    let full = rooms.iter().map(|one| {
+        format!("{} {}: {} registrations, room for {}", one.source, one.market, one.needed, one.room)
     });
-    let uncovered = plan.feeds.iter().flat_map(|feed| &feed.uncovered).map(|piece| piece.name.clone());
     let orphans = plan.orphans.iter().map(|orphan| format!("{} {}", orphan.market, orphan.symbol));
+    let uncovered = rooms.iter().flat_map(|one| one.uncovered.iter().cloned());
     Ok((full.collect(), uncovered.chain(orphans).collect()))
+}
+
+fn plan(config: &[PathBuf]) -> anyhow::Result<Plan> {
+    let raw: Raw = Sources::new("sise", config).load()?;
+    Ok(Plan::new(&read(&raw.symbols.file)?, &Keys::of(&raw)?))
+}
+
+impl Room {
+    fn of(feed: &plan::Feed) -> Self {
+        Self {
+            source: feed.source,
+            market: feed.market,
+            needed: feed.needed,
+            room: feed.room(),
+            uncovered: feed.uncovered.iter().map(|piece| piece.name.clone()).collect(),
+        }
+    }
 }
 
 /// Reads a symbols file and the files that it names, relative ones from its own folder.
@@ -119,6 +158,26 @@ fn read(file: &Path) -> anyhow::Result<Universe> {
     let universe =
         Universe::from_yaml_with(&text, &mut |name| text_file::read(&folder.join(name), MOST_BYTES));
     universe.with_context(|| file.display().to_string())
+}
+
+/// The symbols of a name, or the symbol of a code. A name wins: NAVER is one, and could be a code.
+///
+/// # Errors
+/// It is neither.
+pub fn named(text: &str, universe: &Universe) -> anyhow::Result<Vec<Symbol>> {
+    let is_name = |name: &Option<String>| {
+        name.as_ref().is_some_and(|name| name.to_lowercase() == text.trim().to_lowercase())
+    };
+    let mut found: Vec<Symbol> =
+        universe.entries.iter().filter(|entry| is_name(&entry.name)).map(|entry| entry.symbol).collect();
+    found.dedup();
+    if found.is_empty() {
+        match Symbol::parse(text.trim()) {
+            Ok(symbol) => found.push(symbol),
+            Err(error) => bail!("{error}, and the symbols file has no such name"),
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -21,6 +21,16 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
+/// A duration for people: `12 s`, `3 min`, `5 h`.
+pub fn duration(ns: i64) -> String {
+    let seconds = ns.max(0) / market::time::SECOND;
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3_600),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

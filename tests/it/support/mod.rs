@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+pub use cluster::{NODES, secrets};
 use listening::listening;
 
+mod cluster;
 mod listening;
 
 /// How long anything may take before a test fails.
@@ -75,6 +77,9 @@ impl Stack {
         set("CLICKHOUSE_EMBEDDED__PATH", path("clickhouse"));
         set("CLICKHOUSE_EMBEDDED__LISTEN", ANY.to_owned());
         set("JOURNAL__FOLDER", path("journal"));
+        for (service, _) in process::metrics::ADDRESSES {
+            set(&format!("METRICS__{}", service.to_uppercase()), ANY.to_owned());
+        }
         set("SIMULATOR__REST_ADDRESS", ANY.to_owned());
         set("SIMULATOR__WEBSOCKET_ADDRESS", ANY.to_owned());
         set("SIMULATOR__TAPE", path("tape.jsonl"));
@@ -125,7 +130,8 @@ impl Stack {
         command
     }
 
-    fn spawn(&mut self, name: &'static str, mut command: Command) {
+    /// Starts any program as a part.
+    pub fn spawn(&mut self, name: &'static str, mut command: Command) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log(name)).expect("log");
         let child = command.stdin(Stdio::null()).stdout(log.try_clone().expect("log")).stderr(log).spawn();
         self.parts.insert(name, child.expect("started"));
@@ -154,7 +160,7 @@ impl Stack {
     }
 
     /// Waits for the address that a running part tells behind `mark`.
-    async fn address(&mut self, name: &str, mark: &str) -> SocketAddr {
+    pub async fn address(&mut self, name: &str, mark: &str) -> SocketAddr {
         let log = self.log(name);
         listening(self.parts.get_mut(name).expect("a running part"), &log, mark).await
     }
@@ -170,6 +176,15 @@ impl Stack {
         bus::connect(&settings, "sise").await.expect("bus")
     }
 
+    /// Asks a part to stop in order, and waits until it has ended well.
+    pub async fn stop(&mut self, name: &str) {
+        let mut child = self.parts.remove(name).expect("a running part");
+        let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        assert!(asked.expect("kill").success());
+        until(&format!("{name} has ended"), async || child.try_wait().expect("status").is_some()).await;
+        assert!(child.wait().expect("status").success(), "{name} did not end well: {}", self.said(name));
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self, name: &str) {
         let mut child = self.parts.remove(name).expect("a running part");
@@ -179,26 +194,46 @@ impl Stack {
 
     /// Starts nats-server and clickhouse-embedded, makes streams and tables.
     pub async fn start_servers(&mut self) {
+        self.start_clickhouse();
+        self.start_nats().await;
+        self.clickhouse_answers().await;
+        self.make_streams_and_tables();
+    }
+
+    /// One node with `nats/server.conf`.
+    async fn start_nats(&mut self) {
+        let mut command = self.nats_server();
+        command.args(["-c", "nats/server.conf", "-a", "127.0.0.1", "-p", "-1", "-m", "-1"]);
+        self.spawn("nats", command);
+        let nats = self.address("nats", "Listening for client connections on ").await;
+        let monitor = self.address("nats", "Starting http monitor on ").await;
+        self.answers(&format!("http://{monitor}/healthz")).await;
+        self.set("SISE__NATS__URL", &format!("nats://{nats}"));
+        self.set("SISE_NATS_MONITOR", &format!("http://{monitor}"));
+        self.nats = Some(nats);
+    }
+
+    /// The server's program with the environment of this stack.
+    fn nats_server(&self) -> Command {
         let server = std::env::var("SISE_NATS_SERVER")
             .expect("SISE_NATS_SERVER: run scripts/test road, which sets it");
         let mut command = Command::new(server);
-        command.current_dir(root()).envs(&self.environment).args([
-            "-c",
-            "nats/server.conf",
-            "-a",
-            "127.0.0.1",
-        ]);
-        command.args(["-p", "-1", "-m", "-1"]);
-        self.spawn("nats", command);
+        command.current_dir(root()).envs(&self.environment);
+        command
+    }
+
+    fn start_clickhouse(&mut self) {
         self.start_telling("clickhouse-embedded");
-        let nats = self.address("nats", "Listening for client connections on ").await;
-        let monitor = self.address("nats", "Starting http monitor on ").await;
+    }
+
+    async fn clickhouse_answers(&mut self) {
         let clickhouse = self.address("clickhouse-embedded", r#""message":"serving","address":""#).await;
-        self.answers(&format!("http://{monitor}/healthz")).await;
         self.answers(&format!("http://{clickhouse}/ping")).await;
-        self.set("SISE__NATS__URL", &format!("nats://{nats}"));
         self.set("SISE__CLICKHOUSE__URL", &format!("http://{clickhouse}"));
-        (self.nats, self.clickhouse) = (Some(nats), Some(clickhouse));
+        self.clickhouse = Some(clickhouse);
+    }
+
+    fn make_streams_and_tables(&self) {
         for arguments in [&["streams", "apply"][..], &["migrate"][..]] {
             let output = self.command("sise").args(arguments).output().expect("sise");
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -267,6 +302,15 @@ impl Stack {
         let answer = self.http.post(url).body(sql.to_owned()).send().await.expect("clickhouse");
         let text = answer.text().await.expect("answer");
         text.trim().parse().unwrap_or_else(|_| panic!("{sql}: {text}"))
+    }
+
+    /// What ClickHouse answers to a statement, or why it refuses it.
+    pub async fn ask(&self, sql: &str) -> Result<String, String> {
+        let url = format!("http://{}/?database=sise_test", self.clickhouse.expect("servers run"));
+        let answer = self.http.post(url).body(sql.to_owned()).send().await.expect("clickhouse");
+        let good = answer.status().is_success();
+        let text = answer.text().await.expect("answer");
+        if good { Ok(text) } else { Err(text) }
     }
 
     /// Rows in both event tables, without `FINAL`.

@@ -69,6 +69,12 @@ export class Link {
     if (!this.socket) this.open();
   }
 
+  /** Opens no more until it is told to. */
+  rest(): void {
+    clearTimeout(this.retry);
+    this.drop();
+  }
+
   /** What is to be subscribed from now on. */
   want(wanted: ReadonlyMap<Purpose, Request>): void {
     this.wanted = wanted;

@@ -13,14 +13,15 @@ export interface Preferences {
   readonly theme: Theme;
   readonly colours: Colours;
   readonly ladder: LadderKind;
-  readonly minutes: number;
+  /** Seconds of a bar; 0 = as fits what there is. */
+  readonly span: number;
   readonly watch: readonly Instrument[];
   readonly chosen: Instrument | undefined;
 }
 
 const KEY = 'sise.preferences.1';
 export const MOST_WATCHED = 100;
-export const MINUTES: readonly number[] = [1, 5, 15];
+export const SPANS: readonly number[] = [1, 10, 60, 300, 900];
 
 export function defaults(language: string): Preferences {
   return {
@@ -28,7 +29,7 @@ export function defaults(language: string): Preferences {
     theme: 'system',
     colours: 'korean',
     ladder: 'sides',
-    minutes: 1,
+    span: 0,
     watch: [],
     chosen: undefined,
   };
@@ -50,7 +51,7 @@ export function parsePreferences(text: string | null, language: string): Prefere
     theme: oneOf(kept['theme'], ['system', 'light', 'dark'], base.theme),
     colours: oneOf(kept['colours'], ['korean', 'western'], base.colours),
     ladder: oneOf(kept['ladder'], ['sides', 'merged'], base.ladder),
-    minutes: oneOf(kept['minutes'], MINUTES, base.minutes),
+    span: oneOf(kept['span'], SPANS, base.span),
     watch: watch.slice(0, MOST_WATCHED),
     chosen: instrument(kept['chosen']),
   };

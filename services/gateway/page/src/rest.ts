@@ -1,11 +1,16 @@
 // The gateway's HTTP answers (docs/gateway.md) → checked values.
 
 import { isDecimal } from './decimal';
-import type { Bar, Day, Feed, Instrument, Listed, Market } from './state/words';
+import { SECOND } from './state/bars';
+import type { Bar, Daily, Day, Feed, Gap, Instrument, Listed, Market } from './state/words';
 import { millis } from './time';
 import { isFields, list, problemOf, str, verdict, whole } from './wire';
 
 const TIMEOUT_MS = 8_000;
+/** Of bars of a second the last hour is asked for. */
+const HOUR_MS = 3_600_000;
+/** So far back the day before the last one is looked for: longer than any holiday. */
+const DAILY_MS = 14 * 24 * HOUR_MS;
 
 /** What the gateway answered instead; `status` 0 = it did not. */
 export class Refusal extends Error {
@@ -24,12 +29,17 @@ async function ask(path: string, parameters: Record<string, string>, token: stri
   try {
     answer = await fetch(`v1/${path}${query && `?${query}`}`, { headers, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS) });
   } catch (error) {
-    throw new Refusal(0, error instanceof Error ? error.message : 'no answer');
+    throw new Refusal(0, unanswered(error));
   }
-  const value: unknown = await answer.json().catch(() => undefined);
-  if (answer.ok && isFields(value)) return value;
+  const value: unknown = await answer.json().catch((error: unknown) => ({ error: { problem: unanswered(error) } }));
+  if (answer.ok && isFields(value) && !('error' in value)) return value;
   const error = isFields(value) && isFields(value['error']) ? problemOf(value['error']) : '';
   throw new Refusal(answer.status, error || `${answer.status} ${answer.statusText}`);
+}
+
+function unanswered(error: unknown): string {
+  if (error instanceof DOMException && error.name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`;
+  return error instanceof Error ? error.message : 'no answer';
 }
 
 export async function askSymbols(token: string): Promise<readonly Listed[]> {
@@ -49,9 +59,53 @@ export function listed(value: unknown): Listed | undefined {
   };
 }
 
-export async function askBars({ market, symbol, tape }: Instrument, token: string): Promise<readonly Bar[]> {
-  const answer = await ask('bars', { symbol, market, tape, interval: '1m' }, token);
+/** Bars of `unit` seconds: of minutes the last day that has any, of seconds the hour before `now` (ms). */
+export async function askBars({ market, symbol, tape }: Instrument, unit: number, now: number, token: string): Promise<readonly Bar[]> {
+  const which: Record<string, string> = unit === SECOND ? { interval: '1s', from: instant(now - HOUR_MS) } : { interval: '1m' };
+  const answer = await ask('bars', { symbol, market, tape, ...which }, token);
   return list(answer['bars']).flatMap((one) => barOf(one) ?? []);
+}
+
+function instant(ms: number): string {
+  return new Date(Math.floor(ms / 1000) * 1000).toISOString();
+}
+
+/** The last two days of an instrument that have trades. */
+export async function askDaily({ market, symbol, tape }: Instrument, now: number, token: string): Promise<Daily | undefined> {
+  const from = instant(now - DAILY_MS).slice(0, 10);
+  const answer = await ask('bars', { symbol, market, tape, interval: '1d', from }, token);
+  return dailyOf(list(answer['bars']).flatMap((one) => barOf(one) ?? []));
+}
+
+/** Bars of days, the latest last; each begins at midnight of its date in UTC. */
+export function dailyOf(days: readonly Bar[]): Daily | undefined {
+  const date = (bar: Bar) => new Date(bar.start * 1000).toISOString().slice(0, 10);
+  const last = days.at(-1);
+  const before = days.at(-2);
+  return last && { date: date(last), open: last.open, before: before && { date: date(before), close: before.close } };
+}
+
+export async function askGaps(market: Market, token: string): Promise<readonly Gap[]> {
+  const answer = await ask('gaps', { market }, token);
+  return list(answer['gaps']).flatMap((one) => gapOf(one) ?? []);
+}
+
+export function gapOf(value: unknown): Gap | undefined {
+  if (!isFields(value) || !str(value['reason'])) return undefined;
+  const after = whole(value['after_cumulative_volume']);
+  const until = whole(value['until_cumulative_volume']);
+  return {
+    market: str(value['market']), source: str(value['source']), symbol: str(value['symbol']), tape: str(value['tape']),
+    connection: str(value['connection']), reason: str(value['reason']), detail: str(value['detail']),
+    from: millis(value['from_ns']), until: millis(value['until_ns']), open: value['is_open'] !== false,
+    shares: after === undefined || until === undefined ? undefined : { after, until },
+    left: whole(value['open_volume']), residue: whole(value['residue']),
+  };
+}
+
+/** The open ones first, then the latest. */
+export function sortedGaps(gaps: readonly Gap[]): readonly Gap[] {
+  return gaps.toSorted((a, b) => Number(b.open) - Number(a.open) || (b.from ?? 0) - (a.from ?? 0));
 }
 
 export function barOf(value: unknown): Bar | undefined {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { backoff } from '../src/backoff';
+import { baseOf, bookStale, changeOf, marketStale } from '../src/view/use';
 import { found } from '../src/find';
 import { defaults, parsePreferences } from '../src/preferences';
 import { initial, reduce, type Action, type State } from '../src/state/app';
@@ -33,7 +34,7 @@ describe('the page', () => {
     // What was still on its way is nobody's.
     const late = run([items('book kis', [{ kind: 'book', instrument: SAMSUNG, book: book(NINE + 1, [], []) }])], other);
     expect(late.books).toEqual({});
-    const archive = run([{ type: 'archive', instrument: SAMSUNG, bars: [] }], other);
+    const archive = run([{ type: 'archive', instrument: SAMSUNG, unit: 60, bars: [] }], other);
     expect(archive.bars.loaded).toBe(false);
   });
 
@@ -69,6 +70,54 @@ describe('the page', () => {
     expect(run([health(false, 2), health(true, 3)]).busGoneAt).toBeUndefined();
   });
 
+  it('forgets bars that cannot be cut as they are wanted, and takes no answer for them', () => {
+    const loaded = run([{ type: 'archive', instrument: SAMSUNG, unit: 60, bars: [] }]);
+    expect(loaded.bars.loaded).toBe(true);
+    const wide = run([{ type: 'preferences', preferences: { ...loaded.preferences, span: 300 } }], loaded);
+    expect([wide.bars.loaded, wide.bars.unit]).toEqual([true, 60]);
+    const narrow = run([{ type: 'span', span: 10 }], loaded);
+    expect([narrow.bars.loaded, narrow.bars.unit]).toEqual([false, 1]);
+    expect(run([{ type: 'archive', instrument: SAMSUNG, unit: 60, bars: [] }], narrow).bars.loaded).toBe(false);
+    // What a person chose counts, and another instrument begins with minutes.
+    expect(run([{ type: 'preferences', preferences: { ...narrow.preferences, span: 60 } }], narrow).bars.unit).toBe(60);
+    expect(run([{ type: 'preferences', preferences: { ...narrow.preferences, chosen: HYNIX } }], narrow).bars.unit).toBe(60);
+  });
+
+  it('compares a price with the close of the day before, else with the day’s first one, and with no other day', () => {
+    const day = (date: string, before?: { date: string; close: string }): Action =>
+      ({ type: 'daily', instrument: SAMSUNG, daily: { date, open: '69000', before } });
+    const traded = items('trades', [{ kind: 'trade', instrument: SAMSUNG, trade: print(10, 10) }]);
+    const change = (state: State) => changeOf('70000', baseOf(state, SAMSUNG));
+    expect(change(run([traded]))).toBeUndefined();
+    expect(change(run([traded, day('2026-11-25')]))).toEqual({ difference: '1000', points: 145n, way: 'up' });
+    expect(change(run([traded, day('2026-11-25', { date: '2026-11-24', close: '71000' })]))).toEqual({ difference: '-1000', points: -141n, way: 'down' });
+    expect(change(run([traded, day('2026-11-24')]))).toBeUndefined();
+    expect(baseOf(run([traded, day('2026-11-25', { date: '2026-11-24', close: '71000' })]), SAMSUNG)?.date).toBe('2026-11-24');
+  });
+
+  it('is stale when no feed of a market is left, and a book when its own is dead', () => {
+    const feed = (source: string, state: 'alive' | 'dead' | 'unknown', since: number): Action =>
+      items('status kr', [{ kind: 'feed', market: 'kr', source, state, since, why: '', deadSymbols: [] }]);
+    const open: Action = { type: 'opened', now: NINE, at: NINE };
+    const one = run([open, feed('kis', 'alive', 1), feed('kiwoom', 'dead', 2)]);
+    expect([marketStale(one, 'kr'), marketStale(one, 'us')]).toEqual([undefined, undefined]);
+    expect([bookStale(one, 'kis', 'kr'), bookStale(one, 'kiwoom', 'kr')]).toEqual([undefined, { since: 2, why: 'source' }]);
+    expect(marketStale(run([feed('kis', 'unknown', 5)], one), 'kr')).toEqual({ since: 5, why: 'source' });
+  });
+
+  it('keeps the gaps that it knows when they cannot be read', () => {
+    const gap = { market: 'kr', source: 'kis', symbol: '', tape: '', connection: 'main', reason: 'disconnected', detail: '', from: 1, until: undefined, open: true, shares: undefined, left: undefined, residue: undefined };
+    const known = run([{ type: 'gaps', gaps: [gap], problem: '' }]);
+    const away = run([{ type: 'gaps', gaps: [], problem: 'archive: away' }], known);
+    expect([away.gaps, away.gapsProblem]).toEqual([[gap], 'archive: away']);
+    expect(run([{ type: 'gaps', gaps: [], problem: 'archive: away' }]).gaps).toEqual([]);
+  });
+
+  it('opens when the gateway lets it in', () => {
+    const locked = run([{ type: 'locked', locked: 'wrong' }]);
+    expect([locked.locked, run([{ type: 'opened', now: NINE, at: NINE }], locked).locked]).toEqual(['wrong', '']);
+  });
+
   it('keeps a bounded list of what happened, newest first', () => {
     const many = Array.from({ length: 60 }, (_, at): Action => ({ type: 'refused', text: String(at), at }));
     const { happenings } = run(many);
@@ -89,7 +138,7 @@ describe('subscriptions', () => {
 
 describe('preferences', () => {
   it('survive what another version wrote', () => {
-    const kept = JSON.stringify({ language: 'fr', theme: 'dark', watch: [SAMSUNG, { symbol: 5 }, 'x'], chosen: { ...SAMSUNG, market: 'jp' }, minutes: 7 });
+    const kept = JSON.stringify({ language: 'fr', theme: 'dark', watch: [SAMSUNG, { symbol: 5 }, 'x'], chosen: { ...SAMSUNG, market: 'jp' }, span: 7 });
     expect(parsePreferences(kept, 'en-GB')).toEqual({ ...defaults('en'), theme: 'dark', watch: [SAMSUNG] });
     expect(parsePreferences('{', 'ko')).toEqual(defaults('ko'));
     expect(parsePreferences('null', 'ko')).toEqual(defaults('ko'));

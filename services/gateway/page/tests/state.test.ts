@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { interrupted, NO_BARS, wider, withArchive, withTrades } from '../src/state/bars';
+import { interrupted, MOST_BARS, NO_BARS, SECOND, unitOf, usualSpan, wider, withArchive, withTrades } from '../src/state/bars';
 import { filled, ladderOf, laterBook } from '../src/state/book';
 import { quoteAfter } from '../src/state/quote';
 import { addTrades, MOST_TRADES, unseen } from '../src/state/tape';
@@ -150,8 +150,24 @@ describe('the bars', () => {
       .toEqual([[0, 100], [1, 50], [2, 11], [3, 40], [5, 70], [6, 10]]);
   });
 
+  it('of a second meet in their second, and an hour of them is kept', () => {
+    const at = (second: number, more: object) => print(100 + second, 10, { at: NINE + 1_000 * second + 300, ...more });
+    const bars = withTrades(withArchive({ ...NO_BARS, unit: SECOND }, [bar(0, ['1', '1', '1', '1'], 5)]), [at(2, { price: '70100' }), at(3, { price: '70200' })]);
+    expect(bars.list.map(({ start, close }) => [start - NINE / 1000, close])).toEqual([[0, '1'], [2, '70100'], [3, '70200']]);
+    expect(bars.joint).toBe(NINE / 1000 + 2);
+    const many = Array.from({ length: MOST_BARS + 30 }, (_, second) => print(10 * (second + 1), 10, { at: NINE + 1_000 * second }));
+    const kept = withTrades(bars, many.slice(20));
+    expect(kept.list).toHaveLength(3_600);
+    expect(kept.list.at(-1)?.start).toBe(NINE / 1000 + 3_629);
+  });
+
+  it('are as narrow as a young day needs', () => {
+    expect([0, 4, 5, 29, 30, 400].map(usualSpan)).toEqual([1, 1, 10, 10, 60, 60]);
+    expect([1, 10, 60, 900].map(unitOf)).toEqual([1, 1, 60, 60]);
+  });
+
   it('are joined to wider ones', () => {
-    const five = wider([...archive, bar(5, ['1', '2', '1', '2'], 1)], 5);
+    const five = wider([...archive, bar(5, ['1', '2', '1', '2'], 1)], 300);
     expect(five).toEqual([bar(0, ['70000', '70200', '69900', '70000'], 150), bar(5, ['1', '2', '1', '2'], 1)]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { barOf, dayOf, feedOf, listed } from '../src/rest';
+import { barOf, dailyOf, dayOf, feedOf, gapOf, listed, sortedGaps } from '../src/rest';
 import { parseItem, parseMessage } from '../src/wire';
 
 const TRADE = {
@@ -66,5 +66,34 @@ describe('answers of the gateway', () => {
     expect(feedOf({ market: 'kr', source: 'kis', state: 'alive', keys: 2, connected: 1, events_per_second: 12.5, delay_ms: 3 }))
       .toMatchObject({ verdict: 'alive', keys: 2, connected: 1, rate: 12.5, delay: 3, refused: undefined });
     expect(listed({ market: 'us', symbol: 'BRK/B', tapes: [], seen: ['us', 'day'] })).toMatchObject({ symbol: 'BRK/B', tapes: ['us', 'day'], name: '' });
+  });
+});
+
+describe('gaps', () => {
+  const SHARES = {
+    market: 'kr', source: 'kis', trade_date: '2026-11-25', connection: '', tape: 'krx', symbol: '005930', reason: 'chain_break', from_ns: '1795564800000000000',
+    until_ns: '1795564801000000000', is_open: true, detail: 'd', missing_volume: 120, open_volume: 40, after_cumulative_volume: 100, until_cumulative_volume: 220, residue: 40,
+  };
+
+  it('say which shares are missing, and how many are left', () => {
+    expect(gapOf(SHARES)).toMatchObject({ from: 1_795_564_800_000, until: 1_795_564_801_000, open: true, shares: { after: 100, until: 220 }, left: 40, residue: 40 });
+    const time = gapOf({ ...SHARES, symbol: '', until_ns: null, open_volume: null, after_cumulative_volume: null, residue: null });
+    expect(time).toMatchObject({ symbol: '', until: undefined, shares: undefined, left: undefined, residue: undefined });
+    expect(gapOf({ is_open: true })).toBeUndefined();
+  });
+
+  it('stand with the open ones first, the latest of them first', () => {
+    const gap = (symbol: string, seconds: number, is_open: boolean) => gapOf({ ...SHARES, symbol, is_open, from_ns: `${1_795_564_800 + seconds}000000000` })!;
+    expect(sortedGaps([gap('A', 1, true), gap('B', 9, false), gap('C', 5, true)]).map(({ symbol }) => symbol)).toEqual(['C', 'A', 'B']);
+  });
+});
+
+describe('the last days', () => {
+  it('are the latest with its first price, and the close of the one before', () => {
+    const day = (date: string, open: string, close: string) => ({ start: Date.parse(date) / 1000, open, high: open, low: open, close, volume: 1, last: 0 });
+    expect(dailyOf([])).toBeUndefined();
+    expect(dailyOf([day('2026-11-25', '7', '8')])).toEqual({ date: '2026-11-25', open: '7', before: undefined });
+    expect(dailyOf([day('2026-11-20', '1', '2'), day('2026-11-24', '3', '4'), day('2026-11-25', '7', '8')]))
+      .toEqual({ date: '2026-11-25', open: '7', before: { date: '2026-11-24', close: '4' } });
   });
 });

@@ -53,6 +53,11 @@ impl Instruments {
         self.known.keys().copied()
     }
 
+    /// Whether prints wait for a predecessor.
+    pub fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Whether a symbol was seen on any tape.
     pub fn has(&self, instrument: Instrument) -> bool {
         self.known.contains_key(&instrument)
@@ -61,7 +66,7 @@ impl Instruments {
     fn known(&mut self, instrument: Instrument) -> Option<&mut Known> {
         let room = self.known.len() < MOST_INSTRUMENTS || self.known.contains_key(&instrument);
         if !room {
-            metrics::counter!("gateway_events_ignored_total", "reason" => "too_many_instruments")
+            metrics::counter!("sise_gateway_events_ignored_total", "reason" => "too_many_instruments")
                 .increment(1);
             return None;
         }
@@ -87,7 +92,8 @@ impl Instruments {
             if let Err(dropped) = trades.push(print, alive, now_ms, wait_ms, &mut told)
                 && *view == View::Merged
             {
-                metrics::counter!("gateway_trades_dropped_total", "reason" => dropped.as_str()).increment(1);
+                metrics::counter!("sise_gateway_trades_dropped_total", "reason" => dropped.as_str())
+                    .increment(1);
             }
             *waits = trades.is_waiting();
             tell(*view, instrument, &mut told, wanted, batch);

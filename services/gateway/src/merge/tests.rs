@@ -1,13 +1,10 @@
-//! The merged line whatever comes: by hand, and by chance.
-
-use std::collections::BTreeSet;
+//! The merged line by hand; by chance: `properties.rs`.
 
 use market::time::SECOND;
 use market::{
     AggressorSide, At, Codes, Levels, Market, OrderBook, Origin, Price, Quantity, Session, Source, Stamp,
     Symbol, Tape, Trade, TradeDate, Value,
 };
-use proptest::prelude::*;
 
 use super::Alive;
 use super::books::{Book, Books};
@@ -221,129 +218,32 @@ fn the_book_stays_with_its_broker_until_that_is_behind_or_dead() {
     assert_eq!(change.expect("change").why, "kiwoom is dead");
 }
 
-/// What happens to the prints of a broker on their way: lost, delayed by so many places, told again.
-#[derive(Debug, Clone, Copy)]
-struct Fate {
-    lost: bool,
-    delay: u8,
-    again: bool,
+#[test]
+fn nobody_waits_longer_because_an_earlier_one_comes_later() {
+    let mut bench = Bench::default();
+    for one in [print(Kis, 90, 100), print(Kiwoom, 90, 100)] {
+        let _copy = bench.push(0, one);
+    }
+    assert_eq!(bench.push(10, print(Kiwoom, 140, 150)), Ok(()));
+    assert_eq!(bench.push(250, print(Kiwoom, 120, 130)), Ok(()));
+    assert_eq!(bench.told(), ["100"]);
+    bench.trades.due(Alive::ALL, 309, &mut bench.out);
+    assert_eq!(bench.told(), Vec::<String>::new());
+    bench.trades.due(Alive::ALL, 310, &mut bench.out);
+    assert_eq!(bench.told(), ["gap 100-120", "130", "gap 130-140", "150"]);
 }
 
-fn fates() -> impl Strategy<Value = Vec<Fate>> {
-    let fate =
-        (prop::bool::weighted(0.2), prop_oneof![6 => Just(0_u8), 1 => 1_u8..12], prop::bool::weighted(0.1));
-    prop::collection::vec(fate.prop_map(|(lost, delay, again)| Fate { lost, delay, again }), 60)
+#[test]
+fn of_very_many_holes_the_earliest_are_given_up() {
+    let mut bench = Bench::default();
+    for number in 0..=70 {
+        assert_eq!(bench.push(0, print(Kis, number * 20, number * 20 + 10)), Ok(()));
+    }
+    assert_eq!(bench.told().len(), 71 + 70);
+    assert!(bench.push(1, print(Kis, 10, 20)).is_err());
+    assert_eq!(bench.push(1, print(Kis, 1_390, 1_400)), Ok(()));
+    assert_eq!(bench.told(), ["1400 late"]);
 }
 
-/// The prints of one broker in the order in which they arrive.
-fn arrivals(source: Source, sizes: &[i64], fates: &[Fate]) -> Vec<Print> {
-    let mut until = 0;
-    let mut placed = Vec::new();
-    for (place, (size, fate)) in sizes.iter().zip(fates).enumerate() {
-        let after = until;
-        until += size;
-        if fate.lost {
-            continue;
-        }
-        let one = print(source, after, until);
-        placed.push((place + usize::from(fate.delay), one));
-        if fate.again {
-            placed.push((place + 7, one));
-        }
-    }
-    placed.sort_by_key(|(place, _)| *place);
-    placed.into_iter().map(|(_, one)| one).collect()
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn every_trade_that_a_broker_has_is_told_once_and_in_order(
-        sizes in prop::collection::vec(1_i64..50, 60),
-        fates in (fates(), fates()),
-        turns in prop::collection::vec((prop::bool::ANY, 0_u64..120), 300),
-    ) {
-        let lanes = [arrivals(Kis, &sizes, &fates.0), arrivals(Kiwoom, &sizes, &fates.1)];
-        let wanted: BTreeSet<i64> =
-            lanes.iter().flatten().map(|print| print.trade.cumulative_volume.units()).collect();
-        let mut left = lanes.map(std::collections::VecDeque::from);
-        let (mut trades, mut out, mut now) = (Trades::default(), Vec::new(), 0);
-        let mut turns = turns.into_iter().cycle();
-        while left.iter().any(|lane| !lane.is_empty()) {
-            let (first, pause) = turns.next().expect("turns");
-            now += pause;
-            trades.due(Alive::ALL, now, &mut out);
-            let lane = usize::from(first);
-            let Some(print) = left[lane].pop_front().or_else(|| left[1 - lane].pop_front()) else { break };
-            let _copy = trades.push(print, Alive::ALL, now, WAIT, &mut out);
-        }
-        trades.due(Alive::ALL, now + WAIT, &mut out);
-        prop_assert!(!trades.is_waiting());
-        let (mut told, mut in_order, mut shares) = (BTreeSet::new(), 0, BTreeSet::new());
-        for one in &out {
-            let Told::Print { print, late } = one else { continue };
-            let until = print.trade.cumulative_volume.units();
-            prop_assert!(told.insert(until), "told twice: {until}");
-            for share in until - print.trade.quantity.units()..until {
-                prop_assert!(shares.insert(share), "share told twice: {share}");
-            }
-            if *late {
-                prop_assert!(until < in_order, "late, and not behind: {until}");
-            } else {
-                prop_assert!(until > in_order, "out of order: {until} behind {in_order}");
-                in_order = until;
-            }
-        }
-        prop_assert_eq!(told, wanted);
-    }
-
-    #[test]
-    fn prints_cut_at_random_never_tell_a_share_twice(
-        cuts in prop::collection::vec((prop::bool::ANY, 0_i64..400, 1_i64..40, 0_u64..200), 1..200),
-    ) {
-        let (mut trades, mut out, mut now) = (Trades::default(), Vec::new(), 0);
-        for (kis, after, size, pause) in cuts {
-            now += pause;
-            let source = if kis { Kis } else { Kiwoom };
-            // One exchange second for all: no counter begins anew.
-            let mut one = print(source, after, after + size);
-            one.trade.at.exchange_ns = SECOND;
-            let _dropped = trades.push(one, Alive::ALL, now, WAIT, &mut out);
-        }
-        trades.due(Alive::ALL, now + WAIT, &mut out);
-        let mut shares = BTreeSet::new();
-        for one in &out {
-            let Told::Print { print, .. } = one else { continue };
-            let until = print.trade.cumulative_volume.units();
-            for share in until - print.trade.quantity.units()..until {
-                prop_assert!(shares.insert(share), "share told twice: {share}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_book_never_goes_back(
-        books in prop::collection::vec((prop::bool::ANY, 0_i64..20, prop::bool::weighted(0.1)), 1..200),
-    ) {
-        let (mut shown, mut alive, mut before, mut received) = (Books::default(), Alive::ALL, 0, 0);
-        for (kis, second, dies) in books {
-            received += 1;
-            let source = if kis { Kis } else { Kiwoom };
-            if dies {
-                alive = alive.with(source, !alive.is(source));
-            }
-            let before_source = shown.told().map(|told| told.stamp.source);
-            // Seconds rise on the whole, with steps back.
-            let second = received / 4 + second % 5;
-            let told = shown.push(book(source, received, second), alive, 2 * SECOND);
-            let now = shown.told().expect("book").book.at.exchange_ns;
-            prop_assert!(now >= before);
-            before = now;
-            if let (Some(change), Some(before)) = (&told, before_source) {
-                let changed = (before != source).then_some((before, source));
-                prop_assert_eq!(change.as_ref().map(|change| (change.from, change.to)), changed);
-            }
-        }
-    }
-}
+#[path = "properties.rs"]
+mod properties;

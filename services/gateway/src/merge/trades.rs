@@ -131,17 +131,24 @@ impl Trades {
         }
         let highest = &mut self.highest[index(print.stamp.source)];
         *highest = (*highest).max(Some(print.until()));
-        if print.after() < self.reached {
-            return self.below(print, out);
-        }
+        let taken = if print.after() < self.reached {
+            self.below(print, out)
+        } else {
+            self.line_up(print, now, wait)
+        };
+        // Whatever becomes of it: its broker may have passed what was waited for.
+        self.release(alive, now, out);
+        taken
+    }
+
+    /// Puts a print that begins at or above what is told among those that wait.
+    fn line_up(&mut self, print: Print, now: u64, wait: u64) -> Result<(), Dropped> {
         let known = |waiting: &Print| waiting.after() == print.after() && waiting.until() == print.until();
         if self.waiting.iter().any(|(_, waiting)| known(waiting)) {
-            self.release(alive, now, out);
             return Err(Dropped::Duplicate);
         }
         let at = self.waiting.partition_point(|(_, waiting)| waiting.after() <= print.after());
         self.waiting.insert(at, (now.saturating_add(wait), print));
-        self.release(alive, now, out);
         Ok(())
     }
 
@@ -203,20 +210,24 @@ impl Trades {
 
     /// Tells every waiting print that need not wait any more.
     fn release(&mut self, alive: Alive, now: u64, out: &mut Vec<Told>) {
-        while let Some(&(deadline, _)) = self.waiting.first() {
-            let print = self.take_first();
-            let follows = self.last.is_none() || print.after() == self.reached;
-            let wait = !follows
-                && print.after() > self.reached
-                && now < deadline
-                && self.waiting.len() < MOST_WAITING
+        while let Some((_, first)) = self.waiting.first() {
+            let after = first.after();
+            let wait = self.last.is_some()
+                && after > self.reached
+                && now < self.deadline()
+                && self.waiting.len() <= MOST_WAITING
                 && self.may_come(alive);
             if wait {
-                self.waiting.insert(0, (deadline, print));
                 return;
             }
+            let print = self.take_first();
             self.tell(print, out);
         }
+    }
+
+    /// When the first of the waiting prints has waited long enough: when any of them has, for they are told in order.
+    fn deadline(&self) -> u64 {
+        self.waiting.iter().map(|(deadline, _)| *deadline).min().unwrap_or(0)
     }
 
     /// Of the waiting prints that begin first the one of the broker that told the last: a stretch stays with one broker.
@@ -226,7 +237,6 @@ impl Trades {
         let same = self.waiting.iter().take_while(|(_, print)| print.after() == first);
         let mut same = same.map(|(_, print)| Some(print.stamp.source));
         let at = same.position(|of| of == source).unwrap_or(0);
-        // The longest wait of those that begin together is the first one's: it stays with what is left.
         self.waiting.remove(at).1
     }
 
@@ -249,7 +259,7 @@ impl Trades {
         let after = print.after();
         if after < self.reached {
             // Another cut of the same shares was told meanwhile.
-            metrics::counter!("gateway_trades_dropped_total", "reason" => Dropped::Overlap.as_str())
+            metrics::counter!("sise_gateway_trades_dropped_total", "reason" => Dropped::Overlap.as_str())
                 .increment(1);
             return;
         }

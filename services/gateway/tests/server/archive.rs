@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use market::Source::Kis;
-use market::{Body, Event, Gap, GapReason, Status};
+use market::{Body, Event, Gap, GapReason, MissingVolume, Quantity, Status, Symbol, Tape, TradeDate};
 use serde_json::json;
 use store::{ClickhouseSettings, FeedStatusRow, Insert as _, Position, Store, TradeRow};
 
@@ -60,6 +60,80 @@ fn position(stream: &str, number: u64) -> Position {
     Position { stream: Arc::from(stream), epoch: 1, stream_sequence: number, event_id: number }
 }
 
+fn disconnected() -> Gap {
+    Gap {
+        reason: GapReason::Disconnected,
+        connection: Some("main".into()),
+        instrument: None,
+        from_ns: 1_795_478_430_000_000_000,
+        until_ns: None,
+        detail: "closed by the broker".into(),
+        volume: None,
+    }
+}
+
+/// Shares `(after, until]` that no print covers.
+fn missing(after: i64, until: i64, residue: Option<i64>) -> Gap {
+    let volume = MissingVolume {
+        trade_date: TradeDate::parse("20261124").expect("date"),
+        after: Quantity::from_units(after),
+        until: Quantity::from_units(until),
+        residue: residue.map(Quantity::from_units),
+    };
+    Gap {
+        reason: GapReason::ChainBreak,
+        connection: None,
+        instrument: Some((Tape::Krx, Symbol::parse("005930").expect("symbol"))),
+        from_ns: 1_795_478_431_000_000_000,
+        until_ns: Some(1_795_478_432_000_000_000),
+        detail: "between two prints".into(),
+        volume: Some(volume),
+    }
+}
+
+fn status_row(number: u64, status: Status) -> FeedStatusRow {
+    let event =
+        Event { stamp: stamp(Kis, i64::try_from(number).expect("small")), body: Body::Status(status) };
+    let Body::Status(status) = &event.body else { panic!("no status") };
+    FeedStatusRow::new(&event.stamp, status, &bus::encode(&event), position("STATUS", number))
+}
+
+/// A stretch of time that goes on, and shares of which some, or none, are left.
+async fn gaps_are_told(house: &House) {
+    let gaps = house.gateway.get("/v1/gaps?date=2026-11-24").await.1;
+    let list = gaps["gaps"].as_array().expect("gaps");
+    assert_eq!(list.len(), 3, "{gaps}");
+    let of =
+        |after: i64| list.iter().find(|gap| gap["after_cumulative_volume"] == json!(after)).expect("gap");
+    let brief = |gap: &serde_json::Value| {
+        let fields = [
+            "symbol",
+            "reason",
+            "is_open",
+            "missing_volume",
+            "until_cumulative_volume",
+            "residue",
+            "open_volume",
+        ];
+        json!(fields.map(|name| gap[name].clone()))
+    };
+    assert_eq!(
+        brief(of(10)),
+        json!(["005930", "chain_break", true, 40, 50, 4, 4]),
+        "with a residue it stays open"
+    );
+    assert_eq!(brief(of(60)), json!(["005930", "chain_break", false, 10, 70, 0, 0]));
+    let open = house.gateway.get("/v1/gaps?date=2026-11-24&open=true").await.1;
+    assert_eq!(open["gaps"].as_array().map(Vec::len), Some(2), "{open}");
+    let told = list.iter().find(|gap| gap["reason"] == json!("disconnected")).expect("a stretch of time");
+    assert_eq!(told["after_cumulative_volume"], json!(null));
+    assert_eq!(
+        (&told["reason"], &told["connection"], &told["from_ns"], &told["until_ns"], &told["is_open"]),
+        (&json!("disconnected"), &json!("main"), &json!("1795478430000000000"), &json!(null), &json!(true)),
+        "{gaps}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bars_gaps_and_completeness_come_from_the_archive() {
     let engine = engine().await;
@@ -74,19 +148,16 @@ async fn bars_gaps_and_completeness_come_from_the_archive() {
         })
         .collect();
     engine.store.insert(&rows, 0).await.expect("inserted");
-    let gap = Gap {
-        reason: GapReason::Disconnected,
-        connection: Some("main".into()),
-        instrument: None,
-        from_ns: 1_795_478_430_000_000_000,
-        until_ns: None,
-        detail: "closed by the broker".into(),
-        volume: None,
-    };
-    let opened = Event { stamp: stamp(Kis, 1), body: Body::Status(Status::GapOpened(gap)) };
-    let Body::Status(status) = &opened.body else { panic!("no status") };
-    let row = FeedStatusRow::new(&opened.stamp, status, &bus::encode(&opened), position("STATUS", 1));
-    engine.store.insert(&[row], 0).await.expect("inserted");
+    let told = [
+        Status::GapOpened(disconnected()),
+        Status::GapOpened(missing(10, 50, None)),
+        Status::GapClosed(missing(10, 50, Some(4))),
+        Status::GapOpened(missing(60, 70, None)),
+        Status::GapClosed(missing(60, 70, Some(0))),
+    ];
+    let rows: Vec<FeedStatusRow> =
+        (1..).zip(told).map(|(number, status)| status_row(number, status)).collect();
+    engine.store.insert(&rows, 0).await.expect("inserted");
 
     let house = House::build(&[("CLICKHOUSE__URL", &engine.url)]).await;
     let (status, bars) = house.gateway.get("/v1/bars?symbol=005930").await;
@@ -108,13 +179,7 @@ async fn bars_gaps_and_completeness_come_from_the_archive() {
         (&json!(1_795_478_400), &json!(50)),
         "{days}"
     );
-    let gaps = house.gateway.get("/v1/gaps?date=2026-11-24").await.1;
-    let told = &gaps["gaps"][0];
-    assert_eq!(
-        (&told["reason"], &told["connection"], &told["from_ns"], &told["until_ns"], &told["is_open"]),
-        (&json!("disconnected"), &json!("main"), &json!("1795478430000000000"), &json!(null), &json!(true)),
-        "{gaps}"
-    );
+    gaps_are_told(&house).await;
     let found = engine
         .store
         .completeness_by_day(market::Market::Kr, market::TradeDate::parse("20261101").expect("date"))

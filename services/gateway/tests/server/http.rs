@@ -23,6 +23,8 @@ async fn what_is_known_is_told() {
     let (first, second) =
         ((&json!("005930"), &json!(true), &json!([])), (&json!("000660"), &json!(false), &json!(["krx"])));
     assert_eq!(brief, [first, second]);
+    let names: Vec<_> = symbols.iter().map(|one| &one["name"]).collect();
+    assert_eq!(names, [&json!("삼성전자"), &json!(null)], "a name where the symbols file has one");
     let of_kis = house.gateway.get("/v1/snapshot?symbol=000660&source=kis").await.1;
     assert!(!of_kis.to_string().contains("order_book"));
     for (path, status, field) in [

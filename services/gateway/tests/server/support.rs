@@ -86,8 +86,11 @@ impl Gateway {
         let folder = tempfile::tempdir().expect("folder");
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("empty.toml"), "").expect("settings");
-        std::fs::write(path("symbols.yaml"), "symbols:\n  - {symbol: \"005930\", market: kr}\n")
-            .expect("symbols");
+        std::fs::write(
+            path("symbols.yaml"),
+            "symbols:\n  - {symbol: \"005930\", name: 삼성전자, market: kr}\n",
+        )
+        .expect("symbols");
         std::fs::create_dir(path("page")).expect("page");
         std::fs::write(path("page/index.html"), "<title>sise</title>").expect("page");
         let log = std::fs::File::create(path("log")).expect("log");

@@ -257,7 +257,7 @@ impl<P: Protocol> Link<'_, P> {
                 return Some((format!("closed by the broker: {code} {reason}"), retry));
             }
             Some(Ok(Message::Binary(_))) => {
-                metrics::counter!("broker_binary_messages_total").increment(1);
+                metrics::counter!("sise_broker_binary_messages_total").increment(1);
                 self.heard(received_ns);
                 return None;
             }

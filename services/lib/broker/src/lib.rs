@@ -9,6 +9,7 @@ pub mod connection;
 pub mod credentials;
 pub mod feed;
 pub mod field;
+pub mod figures;
 pub mod http;
 pub mod kis;
 pub mod kiwoom;

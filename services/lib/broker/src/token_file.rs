@@ -127,7 +127,7 @@ impl TokenKeeper {
             }
             Err(refused) => return Err(refused),
         };
-        metrics::counter!("broker_tokens_issued_total").increment(1);
+        metrics::counter!("sise_broker_tokens_issued_total").increment(1);
         if let Some(file) = &self.file
             && let Err(error) = keep(file, &token)
         {

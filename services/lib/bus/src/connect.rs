@@ -14,6 +14,7 @@ use std::time::Duration;
 use async_nats::{Auth, AuthError, Client, ConnectOptions, Event, ReconnectToServer};
 use tokio_util::sync::CancellationToken;
 
+use self::settings::Credentials;
 pub use self::settings::{NatsSettings, Password};
 
 /// Why no connection can be made with these settings. A server that is away is none of these: it is waited for.
@@ -30,8 +31,16 @@ pub enum ConnectError {
         /// What is wrong and what would be right.
         problem: &'static str,
     },
-    /// The server knows the user not, or not with this password.
-    #[error("{url} refuses the user or password of {service}")]
+    /// The file of the nkey seed cannot be used.
+    #[error("nats.seed_file: {path}: {problem}")]
+    Seed {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The server knows the user not, or not with this password or key.
+    #[error("{url} refuses the user, password or key of {service}")]
     Credentials {
         /// The url as given.
         url: String,
@@ -68,16 +77,33 @@ pub(crate) fn backoff(attempt: usize) -> Duration {
 /// [`ConnectError`] when the settings cannot be meant.
 pub async fn connect(settings: &NatsSettings, service: &str) -> Result<Client, ConnectError> {
     settings.check()?;
+    crate::figures::of_connection();
     let mut options = settings
         .options(ConnectOptions::new(), service)
         .retry_on_initial_connect()
         .max_reconnects(None)
         .reconnect_delay_callback(backoff)
         .event_callback(logger(service));
-    if let Some((user, password)) = settings.credentials(service) {
-        options = options.user_and_password(user, password.0);
+    match settings.credentials(service)? {
+        Some(Credentials::Password { user, password }) => {
+            options = options.user_and_password(user, password.0)
+        }
+        Some(Credentials::Key(key)) => {
+            let seed = key.seed().map_err(|error| ConnectError::Connect {
+                url: settings.url.clone(),
+                problem: error.to_string(),
+            })?;
+            options = options.nkey(seed);
+        }
+        None => {}
     }
     options.connect(settings.servers()?).await.map_err(|error| refused(settings, service, &error))
+}
+
+/// Whether the connection is up at this moment, as far as the client knows.
+#[must_use]
+pub fn is_connected(client: &Client) -> bool {
+    client.connection_state() == async_nats::connection::State::Connected
 }
 
 /// Waits until the server is there, at most `limit`. True when it is.
@@ -101,7 +127,10 @@ pub(crate) async fn connect_once(
     let events = down.clone();
     let turn = TURN.fetch_add(1, Ordering::Relaxed);
     let options = settings
-        .options(ConnectOptions::with_auth_callback(credentials_once(settings.credentials(service))), service)
+        .options(
+            ConnectOptions::with_auth_callback(credentials_once(settings.credentials(service)?)),
+            service,
+        )
         .max_reconnects(1)
         .event_callback(move |event| {
             if matches!(event, Event::Disconnected | Event::Closed) {
@@ -121,24 +150,18 @@ pub(crate) async fn connect_once(
 /// Counts the connections made, so that the servers of a cluster take turns.
 static TURN: AtomicUsize = AtomicUsize::new(0);
 
-type Credentials = Pin<Box<dyn Future<Output = Result<Auth, AuthError>> + Send + Sync>>;
+type Answer = Pin<Box<dyn Future<Output = Result<Auth, AuthError>> + Send + Sync>>;
 
 /// Gives the credentials once. The library insists on one attempt to come back; that one never gets them, times out,
 /// and the client ends with all that it had queued.
-fn credentials_once(
-    credentials: Option<(String, Password)>,
-) -> impl Fn(Vec<u8>) -> Credentials + Send + Sync + 'static {
+fn credentials_once(credentials: Option<Credentials>) -> impl Fn(Vec<u8>) -> Answer + Send + Sync + 'static {
     let used = AtomicBool::new(false);
-    move |_nonce| {
+    move |nonce| {
         if used.swap(true, Ordering::Relaxed) {
             return Box::pin(std::future::pending());
         }
-        let mut auth = Auth::new();
-        if let Some((user, password)) = credentials.clone() {
-            auth.username = Some(user);
-            auth.password = Some(password.0);
-        }
-        Box::pin(std::future::ready(Ok(auth)))
+        let auth = credentials.as_ref().map_or_else(|| Ok(Auth::new()), |shown| shown.auth(&nonce));
+        Box::pin(std::future::ready(auth.map_err(AuthError::new)))
     }
 }
 
@@ -167,7 +190,7 @@ fn logger(service: &str) -> impl Fn(Event) -> Ready<()> + Send + Sync + 'static 
             Event::Closed | Event::Draining => tracing::debug!(service, event = text, "nats connection ends"),
             Event::LameDuckMode => tracing::warn!(service, "nats server is about to stop"),
             Event::SlowConsumer(_) => {
-                metrics::counter!("bus_slow_consumer_total").increment(1);
+                metrics::counter!("sise_bus_slow_consumer_total").increment(1);
                 if !again {
                     tracing::error!(service, "nats subscription is full: messages of a live view are lost");
                 }

@@ -59,6 +59,7 @@ impl Consumer {
         durable: &str,
         pull: PullSettings,
     ) -> Result<Self, ConsumeError> {
+        crate::figures::of_consumer(stream);
         let mut consumer = Self {
             context: context.clone(),
             stream: stream.to_owned(),
@@ -192,7 +193,8 @@ impl Consumer {
         self.rebuilds = 0;
         let delivery = Delivery::read(message, &self.client);
         if delivery.is_none() {
-            metrics::counter!("bus_foreign_messages_total", "stream" => self.stream.clone()).increment(1);
+            metrics::counter!("sise_bus_foreign_messages_total", "stream" => self.stream.clone())
+                .increment(1);
         }
         delivery
     }
@@ -201,7 +203,7 @@ impl Consumer {
     fn rebuild(&mut self, reason: &'static str) {
         self.messages = None;
         self.rebuilds += 1;
-        metrics::counter!("bus_consumer_rebuilt_total", "stream" => self.stream.clone(), "reason" => reason)
+        metrics::counter!("sise_bus_consumer_rebuilt_total", "stream" => self.stream.clone(), "reason" => reason)
             .increment(1);
         // Once a trouble; the next ones are counted.
         if self.rebuilds == 1 {

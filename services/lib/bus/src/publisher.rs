@@ -22,7 +22,7 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
-use metrics::{Counter, Histogram};
+use metrics::{Counter, Gauge, Histogram};
 
 pub use self::checkpoints::Checkpoint;
 use self::memory::Memory;
@@ -73,6 +73,7 @@ struct Metrics {
     acknowledged: Counter,
     duplicates: Counter,
     ack_seconds: Histogram,
+    window: Gauge,
 }
 
 impl<T: Copy + Ord + Send + Sync + 'static> Publisher<T> {
@@ -82,6 +83,7 @@ impl<T: Copy + Ord + Send + Sync + 'static> Publisher<T> {
     /// [`ConnectError`] when the settings cannot be meant.
     pub fn new(settings: &NatsSettings, service: &str) -> Result<Self, ConnectError> {
         settings.check()?;
+        crate::figures::of_publisher();
         Ok(Self {
             settings: settings.clone(),
             service: service.to_owned(),
@@ -95,10 +97,11 @@ impl<T: Copy + Ord + Send + Sync + 'static> Publisher<T> {
             paused: None,
             standing: None,
             metrics: Metrics {
-                published: metrics::counter!("bus_published_total"),
-                acknowledged: metrics::counter!("bus_acknowledged_total"),
-                duplicates: metrics::counter!("bus_duplicates_total"),
-                ack_seconds: metrics::histogram!("bus_ack_seconds"),
+                published: metrics::counter!("sise_bus_published_total"),
+                acknowledged: metrics::counter!("sise_bus_acknowledged_total"),
+                duplicates: metrics::counter!("sise_bus_duplicates_total"),
+                ack_seconds: metrics::histogram!("sise_bus_ack_seconds"),
+                window: metrics::gauge!("sise_bus_window_messages"),
             },
         })
     }
@@ -148,6 +151,7 @@ impl<T: Copy + Ord + Send + Sync + 'static> Publisher<T> {
             return Ok(());
         }
         self.window.push(outgoing, tag);
+        self.show_window();
         // No waiting from here on: what the connection does not take now goes with the next step.
         if let Some(Err(trouble)) = self.send().now_or_never() {
             self.failed(trouble);
@@ -179,6 +183,18 @@ impl<T: Copy + Ord + Send + Sync + 'static> Publisher<T> {
     #[must_use]
     pub fn trouble(&self) -> Option<&Trouble> {
         self.standing.as_ref().map(|standing| &standing.trouble)
+    }
+
+    /// Whether messages would go out now; if not, why.
+    ///
+    /// # Errors
+    /// One word: the reason of the trouble, or that there is no connection yet.
+    pub fn goes_on(&self) -> Result<(), &'static str> {
+        match (self.trouble(), &self.session) {
+            (Some(trouble), _) => Err(trouble.reason()),
+            (None, None) => Err("not_connected"),
+            (None, Some(_)) => Ok(()),
+        }
     }
 
     /// Works until more is acknowledged than before, or the server turns out to have forgotten; with nothing in flight it
@@ -276,8 +292,9 @@ impl<T: Copy + Ord + Send + Sync + 'static> Publisher<T> {
         let Some(memory) = self.memory.as_mut().filter(|_| !lost.is_empty()) else { return };
         memory.roll_back(lost);
         self.window.clear();
+        self.metrics.window.set(0);
         for stream in memory.rewind.iter().flat_map(|rewind| &rewind.streams) {
-            metrics::counter!("bus_rolled_back_total", "stream" => stream.stream.to_string()).increment(1);
+            metrics::counter!("sise_bus_rolled_back_total").increment(1);
             tracing::error!(
                 service = self.service,
                 stream = %stream.stream,
@@ -328,6 +345,7 @@ impl<T: Copy + Ord + Send + Sync + 'static> Publisher<T> {
             }
         });
         let Some(sent) = sent else { return };
+        self.show_window();
         self.metrics.ack_seconds.record(sent.elapsed());
         self.metrics.acknowledged.increment(1);
         self.metrics.duplicates.increment(u64::from(duplicate));
@@ -346,7 +364,7 @@ impl<T: Copy + Ord + Send + Sync + 'static> Publisher<T> {
         }
         self.failures += 1;
         self.paused = Some(Instant::now() + backoff(self.failures));
-        metrics::counter!("bus_publish_trouble_total", "reason" => trouble.reason()).increment(1);
+        metrics::counter!("sise_bus_publish_trouble_total", "reason" => trouble.reason()).increment(1);
         let (service, reason, in_flight) = (&self.service, trouble.reason(), self.window.messages());
         let (standing, telling) =
             Standstill::met(self.standing.take(), trouble, self.window.front(), Instant::now());
@@ -369,8 +387,12 @@ impl<T: Copy + Ord + Send + Sync + 'static> Publisher<T> {
         let under_way = if new_connection { self.window.rewind_all() } else { self.window.rewind() };
         let reason = self.trouble().map_or("none", Trouble::reason);
         if under_way > 0 {
-            metrics::counter!("bus_publish_retried_total", "reason" => reason).increment(under_way);
+            metrics::counter!("sise_bus_publish_retried_total", "reason" => reason).increment(under_way);
         }
+    }
+
+    fn show_window(&self) {
+        self.metrics.window.set(u32::try_from(self.window.messages()).unwrap_or(u32::MAX));
     }
 
     fn recovered(&mut self) {

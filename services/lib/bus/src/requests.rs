@@ -122,6 +122,7 @@ impl Responder {
         let Some(_) = request_subject(source, "x") else {
             return Err(RespondError::Source { source_word: source.to_owned() });
         };
+        crate::figures::of_requests();
         let prefix = format!("rest.{source}");
         let place = Place {
             prefix: &prefix,
@@ -166,7 +167,7 @@ impl Responder {
             if Instant::now() < asked.deadline() {
                 return Some(asked);
             }
-            metrics::counter!("bus_requests_late_total").increment(1);
+            metrics::counter!("sise_bus_requests_late_total").increment(1);
         }
     }
 
@@ -198,7 +199,7 @@ async fn read(mut endpoint: Endpoint, client: Client, room: Arc<Semaphore>, send
     let statistics = client.statistics();
     while let Some(request) = endpoint.next().await {
         if request.message.reply.is_none() {
-            metrics::counter!("bus_requests_total", "outcome" => "nobody").increment(1);
+            metrics::counter!("sise_bus_requests_total", "outcome" => "nobody").increment(1);
             continue;
         }
         let permit = Arc::clone(&room).try_acquire_owned().ok();
@@ -293,10 +294,10 @@ impl Pending {
         // The right to reply belongs to the connection by which the request came (`allow_responses`): on another the
         // server would refuse, and the asker has to ask again either way.
         if self.statistics.connects.load(Ordering::Relaxed) != self.connection {
-            metrics::counter!("bus_requests_total", "outcome" => "connection_lost").increment(1);
+            metrics::counter!("sise_bus_requests_total", "outcome" => "connection_lost").increment(1);
             return;
         }
-        metrics::counter!("bus_requests_total", "outcome" => outcome).increment(1);
+        metrics::counter!("sise_bus_requests_total", "outcome" => outcome).increment(1);
         let sent = match answer {
             Ok(payload) => self.request.respond(Ok(payload)).await,
             Err(refused) => {

@@ -180,7 +180,7 @@ fn session_code(codes: &Codes) -> (Option<&str>, Option<&str>) {
 
 /// The statuses of a link.
 fn tell(name: (Tape, Symbol), trade_date: TradeDate, link: Link) -> Vec<Status> {
-    let count = |what| metrics::counter!("cell_chain_total", "what" => what).increment(1);
+    let count = |what| metrics::counter!("sise_cell_chain_total", "what" => what).increment(1);
     let mut told = Vec::new();
     match link {
         Link::First { .. } | Link::Contiguous | Link::NewDay { .. } => {}

@@ -11,6 +11,7 @@ use broker::feed::FrameParser;
 use bus::publisher::{Outgoing, Publisher, Rewind};
 use journal::{Acknowledged, JournalError, Position, Reader, Record};
 use market::{Body, Event, Gap, GapReason, Market, Origin, Source, Stamp, Status};
+use process::ready::Part;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tracing::{error, info, warn};
@@ -51,6 +52,8 @@ pub struct Cursor<P> {
     pub stop_limit: Duration,
     /// The disk was full when the position was last to be saved.
     pub unsaved: bool,
+    /// Ready while what is published goes out.
+    pub ready: Part,
 }
 
 impl<P: FrameParser + 'static> Cursor<P> {
@@ -76,7 +79,10 @@ impl<P: FrameParser + 'static> Cursor<P> {
                     }
                 }
                 () = self.publisher.progress() => {}
-                _ = save.tick() => self.save()?,
+                _ = save.tick() => {
+                    self.show();
+                    self.save()?;
+                }
             }
             if self.publisher.must_rewind() {
                 self.catch_up(&mut out).await?;
@@ -153,7 +159,7 @@ impl<P: FrameParser + 'static> Cursor<P> {
                 Err(damage @ (JournalError::Damaged { .. } | JournalError::Deleted { .. })) => {
                     let skipped = reader.skip_damaged()?;
                     error!(%damage, from = %skipped.from, to = %skipped.to, "journal is damaged: the rest is used");
-                    metrics::counter!("cell_journal_damaged_total").increment(1);
+                    metrics::counter!("sise_cell_journal_damaged_total").increment(1);
                     match &last {
                         Some(near) => {
                             self.interpreter.damaged(near, &damage.to_string(), out);
@@ -173,7 +179,6 @@ impl<P: FrameParser + 'static> Cursor<P> {
     async fn rewind(&mut self, rewind: Rewind<Position>, out: &mut Vec<Outgoing>) -> anyhow::Result<()> {
         let from = rewind.from.unwrap_or(Position::START).min(self.position);
         error!(%from, position = %self.position, "publishing again from the journal what the server has lost");
-        metrics::counter!("cell_rewound_total").increment(1);
         self.position = from;
         self.interpreter = self.warmed(from).await;
         self.store(from)?;
@@ -185,7 +190,7 @@ impl<P: FrameParser + 'static> Cursor<P> {
                 streams.join(", ")
             );
             error!(%from, to = %missing_to, ?streams, "acknowledged messages are lost: they are no longer in the journal");
-            metrics::counter!("cell_lost_acknowledged_total").increment(1);
+            metrics::counter!("sise_cell_lost_acknowledged_total").increment(1);
             out.push(self.gap(&oldest, standing_ns.unwrap_or(oldest.received_ns), detail));
             self.hand_over(from, from, out).await;
         }
@@ -259,9 +264,15 @@ impl<P: FrameParser + 'static> Cursor<P> {
             if let Err(refused) = self.publisher.publish(outgoing, tag).await {
                 // No server would ever take it; the journal keeps the frame.
                 error!(problem = %refused, "message cannot be published");
-                metrics::counter!("cell_unpublishable_total").increment(1);
+                metrics::counter!("sise_cell_unpublishable_total").increment(1);
             }
         }
+    }
+
+    fn show(&self) {
+        self.ready.set(self.publisher.goes_on());
+        let open = u32::try_from(self.interpreter.gaps_open()).unwrap_or(u32::MAX);
+        metrics::gauge!("sise_cell_gaps_open").set(open);
     }
 
     fn save(&mut self) -> anyhow::Result<()> {

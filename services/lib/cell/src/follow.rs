@@ -113,7 +113,7 @@ impl<F: Feed> Follower<F> {
         if !orphans.is_empty() {
             error!(symbols = ?orphans, "no broker that runs may carry these symbols: they are not covered");
         }
-        metrics::gauge!("cell_orphans").set(u32::try_from(orphans.len()).unwrap_or(u32::MAX));
+        metrics::gauge!("sise_cell_orphan_symbols").set(u32::try_from(orphans.len()).unwrap_or(u32::MAX));
         let Carried { own, guests, forbidden } =
             universe.carried_groups(market, source, carriers, &self.groups, &self.lent);
         let mut registrations = self.feed.registrations(&own);
@@ -129,7 +129,8 @@ impl<F: Feed> Follower<F> {
         let at_ns = now_ns();
         self.placed.send_replace(Placed { universe, groups: self.groups.clone(), incomplete, at_ns });
         info!(groups = ?self.groups, lent = self.lent.len(), registrations = count, uncovered = uncovered.len(), "following the universe");
-        metrics::gauge!("cell_uncovered").set(u32::try_from(uncovered.len()).unwrap_or(u32::MAX));
+        metrics::gauge!("sise_cell_uncovered_registrations")
+            .set(u32::try_from(uncovered.len()).unwrap_or(u32::MAX));
         self.name(uncovered).await;
     }
 

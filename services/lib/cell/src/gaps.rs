@@ -64,6 +64,11 @@ impl Gaps {
         closed.into_iter().flatten().map(move |gap| Gap { until_ns: Some(at_ns), ..gap })
     }
 
+    /// How many are open.
+    pub fn count(&self) -> usize {
+        self.open.len()
+    }
+
     /// Ends all gaps of a reason.
     pub fn close(&mut self, reason: GapReason, at_ns: i64) -> Vec<Gap> {
         let closed = self.open.extract_if(|_, gap| gap.reason == reason);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use broker::pulse::Signs;
 use market::health::{DeadLink, MOST_DEAD_SYMBOLS};
 use market::{Group, Health, Symbol, Verdict};
+use process::ready::Part;
 use tracing::{error, info, warn};
 
 /// What is seen of one connection.
@@ -39,12 +40,14 @@ pub struct Vitals {
     dead: BTreeSet<String>,
     verdict: Verdict,
     since_ns: i64,
+    /// Ready while the connections stand, or need not.
+    ready: Part,
 }
 
 impl Vitals {
     /// A feed whose process started at `started_ns`. Nothing heard for `liveness` = dead, no data for `silence` = quiet.
     #[must_use]
-    pub fn new(liveness: Duration, silence: Duration, started_ns: i64) -> Self {
+    pub fn new(liveness: Duration, silence: Duration, started_ns: i64, ready: Part) -> Self {
         let ns = |time: Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
         Self {
             liveness_ns: ns(liveness),
@@ -55,6 +58,7 @@ impl Vitals {
             dead: BTreeSet::new(),
             verdict: Verdict::Quiet,
             since_ns: started_ns,
+            ready,
         }
     }
 
@@ -79,11 +83,17 @@ impl Vitals {
             tell(verdict, &why);
             (self.verdict, self.since_ns) = (verdict, now_ns);
         }
-        metrics::gauge!("cell_feed_dead").set(u32::from(verdict == Verdict::Dead));
         let count = |is: fn(&Reading) -> bool| {
             u32::try_from(readings.iter().filter(|one| is(one)).count()).unwrap_or(u32::MAX)
         };
         let settled = readings.iter().all(|one| one.wanted == 0 || one.signs.settled);
+        self.ready.set(match verdict {
+            _ if !data_expected => Ok(()),
+            Verdict::Dead => Err("dead"),
+            Verdict::Alive | Verdict::Quiet if settled => Ok(()),
+            Verdict::Alive | Verdict::Quiet => Err("not_settled"),
+        });
+        show(readings, verdict, data_expected);
         let carries = settled && dead_links.is_empty() && verdict == Verdict::Alive;
         Health {
             verdict,
@@ -139,7 +149,8 @@ impl Vitals {
         for connection in self.dead.difference(&now) {
             info!(connection, "connection is dead no longer");
         }
-        metrics::gauge!("cell_connections_dead").set(u32::try_from(now.len()).unwrap_or(u32::MAX));
+        let dead = u32::try_from(now.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("sise_cell_connections", "state" => "dead").set(dead);
         self.dead = now;
     }
 
@@ -176,6 +187,19 @@ impl Vitals {
 
 const SECOND: i64 = market::time::SECOND;
 
+fn show(readings: &[Reading], verdict: Verdict, data_expected: bool) {
+    let sum = |of: fn(&Reading) -> u32| readings.iter().map(of).fold(0, u32::saturating_add);
+    metrics::gauge!("sise_cell_feed_dead").set(u32::from(verdict == Verdict::Dead));
+    metrics::gauge!("sise_cell_data_expected").set(u32::from(data_expected));
+    metrics::gauge!("sise_cell_connections", "state" => "wanted").set(sum(|one| u32::from(one.wanted > 0)));
+    metrics::gauge!("sise_cell_connections", "state" => "up").set(sum(|one| u32::from(one.signs.up)));
+    metrics::gauge!("sise_cell_connections", "state" => "settled")
+        .set(sum(|one| u32::from(one.signs.settled)));
+    metrics::gauge!("sise_cell_registrations", "state" => "wanted").set(sum(|one| one.wanted));
+    metrics::gauge!("sise_cell_registrations", "state" => "confirmed").set(sum(|one| one.signs.registered));
+    metrics::gauge!("sise_cell_registrations", "state" => "limit").set(sum(|one| one.limit));
+}
+
 fn free(reading: &Reading) -> (String, u32) {
     (reading.key.clone(), reading.limit.saturating_sub(reading.wanted))
 }
@@ -202,7 +226,7 @@ mod tests {
     }
 
     fn vitals() -> Vitals {
-        Vitals::new(Duration::from_secs(60), Duration::from_secs(90), SECOND)
+        Vitals::new(Duration::from_secs(60), Duration::from_secs(90), SECOND, process::ready::part("feed"))
     }
 
     #[test]

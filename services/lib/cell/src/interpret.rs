@@ -2,6 +2,7 @@
 //! gives the same messages with the same ids, today and after a restart.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use broker::feed::{FrameParser, Item, Refusal, SideVolumes};
 use bus::publisher::Outgoing;
@@ -81,6 +82,11 @@ impl<P: FrameParser> Interpreter<P> {
         }
     }
 
+    /// How many gaps are open.
+    pub(crate) fn gaps_open(&self) -> usize {
+        self.gaps.count()
+    }
+
     /// Appends the messages of a record.
     pub fn read(&mut self, record: &Record, out: &mut Vec<Outgoing>) {
         (self.statuses, self.chain_statuses) = (0, 0);
@@ -119,12 +125,15 @@ impl<P: FrameParser> Interpreter<P> {
                     warn!(what = summary.what, width = summary.width, "records have more fields than known");
                 }
                 if summary.extra_fields > 0 {
-                    metrics::counter!("cell_extra_fields_total", "what" => summary.what).increment(1);
+                    metrics::counter!("sise_cell_extra_fields_total", "what" => summary.what).increment(1);
                 }
                 if summary.count_was_wrong {
-                    metrics::counter!("cell_wrong_counts_total", "what" => summary.what).increment(1);
+                    metrics::counter!("sise_cell_wrong_counts_total", "what" => summary.what).increment(1);
                 }
-                metrics::counter!("cell_frames_total", "what" => summary.what).increment(1);
+                metrics::counter!("sise_cell_frames_total", "what" => summary.what).increment(1);
+                if let Some(first) = items.first() {
+                    delay(first, record.received_ns);
+                }
                 for (index, item) in items.drain(..).enumerate() {
                     self.item(record, u32::try_from(index).unwrap_or(STATUS_INDEX), item, out);
                 }
@@ -143,7 +152,7 @@ impl<P: FrameParser> Interpreter<P> {
             }
             Item::OrderBook(book) => (Body::OrderBook(book), (book.at.tape, book.at.symbol)),
             Item::Apart(what) => {
-                metrics::counter!("cell_apart_total", "what" => what).increment(1);
+                metrics::counter!("sise_cell_apart_total", "what" => what).increment(1);
                 return;
             }
             Item::Refused(refusal) => return self.refused(record, Some(index), &refusal, out),
@@ -156,10 +165,14 @@ impl<P: FrameParser> Interpreter<P> {
         }
         match &body {
             Body::Trade(trade) => {
+                metrics::counter!("sise_cell_events_total", "kind" => "trade").increment(1);
                 let told = self.chains.trade(trade);
                 self.of_chain(record, told, out);
             }
-            Body::OrderBook(book) => self.chains.book(book, record.received_ns),
+            Body::OrderBook(book) => {
+                metrics::counter!("sise_cell_events_total", "kind" => "order_book").increment(1);
+                self.chains.book(book, record.received_ns);
+            }
             Body::Status(_) => {}
         }
         out.push(Outgoing::event(&Event { stamp: self.stamp(record, index), body }));
@@ -180,7 +193,7 @@ impl<P: FrameParser> Interpreter<P> {
 
     /// Kept with its reason and counted; opens a gap for the instrument; many in a row are an alarm.
     fn refused(&mut self, record: &Record, index: Option<u32>, refusal: &Refusal, out: &mut Vec<Outgoing>) {
-        metrics::counter!("cell_refused_total", "reason" => refusal.reason).increment(1);
+        metrics::counter!("sise_cell_refused_total", "reason" => refusal.reason).increment(1);
         self.refused_in_row = self.refused_in_row.saturating_add(1);
         if self.refused_in_row == ALARM_AFTER {
             error!(
@@ -326,6 +339,7 @@ impl<P: FrameParser> Interpreter<P> {
     fn status(&mut self, record: &Record, status: Status, out: &mut Vec<Outgoing>) {
         let stamp = self.stamp(record, status_base(record) + self.statuses);
         self.statuses += 1;
+        count_status();
         out.push(Outgoing::event(&Event { stamp, body: Body::Status(status) }));
     }
 
@@ -333,9 +347,25 @@ impl<P: FrameParser> Interpreter<P> {
         for status in told {
             let stamp = self.stamp(record, status_base(record) + CHAIN_INDEX + self.chain_statuses);
             self.chain_statuses += 1;
+            count_status();
             out.push(Outgoing::event(&Event { stamp, body: Body::Status(status) }));
         }
     }
+}
+
+fn count_status() {
+    metrics::counter!("sise_cell_events_total", "kind" => "status").increment(1);
+}
+
+/// From the exchange to here. What seems to come from the future is of a clock that is ahead, and no delay.
+fn delay(item: &Item, received_ns: i64) {
+    let at = match item {
+        Item::Trade(trade, _) => &trade.at,
+        Item::OrderBook(book) => &book.at,
+        Item::Apart(_) | Item::Refused(_) => return,
+    };
+    let delay = u64::try_from(received_ns.saturating_sub(at.exchange_ns)).unwrap_or(0);
+    metrics::histogram!("sise_cell_delay_seconds").record(Duration::from_nanos(delay));
 }
 
 /// Notes and frames of one connection are counted apart: so are the names of their messages.

@@ -6,6 +6,7 @@ use broker::connection::Received;
 use bytes::Bytes;
 use journal::{JournalError, Position, Record, RecordKind, Writer};
 use process::clock::now_ns;
+use process::ready::Part;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
@@ -36,6 +37,8 @@ pub struct Keeper {
     pub notes: u64,
     /// Appended and not yet handed on, [`BATCH`] and the first at most.
     pub kept: Vec<Kept>,
+    /// Ready while there is room.
+    pub ready: Part,
 }
 
 impl Keeper {
@@ -47,6 +50,7 @@ impl Keeper {
     pub fn run(mut self, first: Record) -> Result<(), JournalError> {
         self.append(first)?;
         self.flush()?;
+        self.show_full(false);
         let mut batch = Vec::with_capacity(BATCH);
         while let Some(first) = self.received.blocking_recv() {
             batch.push(first);
@@ -117,7 +121,7 @@ impl Keeper {
         let (end, _) = self.when_there_is_room(Writer::flush)?;
         if let Some(problem) = self.writer.compression_trouble() {
             warn!(%problem, "closed journal segment stays as it is");
-            metrics::counter!("cell_journal_compression_trouble_total").increment(1);
+            metrics::counter!("sise_cell_journal_compression_trouble_total").increment(1);
         }
         self.hand_on(end);
         Ok(())
@@ -142,13 +146,19 @@ impl Keeper {
         let mut was_full = false;
         loop {
             let trouble = match work(&mut self.writer) {
-                Ok(done) => return Ok((done, was_full)),
+                Ok(done) => {
+                    if was_full {
+                        self.show_full(false);
+                    }
+                    return Ok((done, was_full));
+                }
                 Err(trouble) if trouble.is_full() => trouble,
                 Err(trouble) => return Err(trouble),
             };
             if !was_full {
                 error!(problem = %trouble, "journal is full: the sockets are not read until there is room");
-                metrics::counter!("cell_journal_full_total").increment(1);
+                metrics::counter!("sise_cell_journal_full_total").increment(1);
+                self.show_full(true);
                 was_full = true;
             }
             // What was appended before must go out: only what is acknowledged makes room.
@@ -158,6 +168,11 @@ impl Keeper {
             self.runtime.block_on(tokio::time::sleep(FULL_PAUSE));
             self.writer.release(*self.acknowledged.borrow_and_update());
         }
+    }
+
+    fn show_full(&self, full: bool) {
+        metrics::gauge!("sise_cell_journal_full").set(u32::from(full));
+        self.ready.set(if full { Err("full") } else { Ok(()) });
     }
 
     /// The stretch from the frame that had to wait until now, as a note of its own.

@@ -9,6 +9,8 @@
 mod chain;
 mod checkpoints;
 mod cursor;
+mod disk;
+mod figures;
 mod follow;
 mod gaps;
 mod health;

@@ -119,6 +119,7 @@ impl<F: Feed> Link<F> {
                 return None;
             }
         };
+        info!("connecting");
         let idle = CancellationToken::new();
         let wanted = self.feed.lines().wanted(self.index);
         let run = connection::run(&self.dialer, opening, wanted, &self.out, &idle, &self.stop);
@@ -130,7 +131,7 @@ impl<F: Feed> Link<F> {
                 run.await
             }
         };
-        metrics::counter!("cell_connections_ended_total").increment(1);
+        metrics::counter!("sise_cell_connections_ended_total").increment(1);
         self.backoff.connection_lasted(end.healthy);
         match end.retry {
             Retry::Backoff => {

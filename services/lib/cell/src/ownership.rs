@@ -95,6 +95,11 @@ impl Owners {
         }
     }
 
+    /// The groups that this broker was told to carry.
+    pub const fn carried(&self) -> &BTreeSet<Group> {
+        &self.groups
+    }
+
     /// The other brokers of the market.
     pub fn others(&self) -> impl Iterator<Item = Source> {
         self.carriers.iter().copied().filter(|source| *source != self.source)

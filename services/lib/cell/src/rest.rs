@@ -72,7 +72,6 @@ async fn one<F: Feed>(feed: Arc<F>, asked: Asked) {
         serde_json::to_vec(&page).map(Bytes::from).map_err(|e| PageError::Temporary(e.to_string()))
     });
     let outcome = answer.as_ref().map_or_else(PageError::word, |_| "page");
-    metrics::counter!("cell_pages_total", "outcome" => outcome).increment(1);
     debug!(call = asked.call, outcome, "page request");
     asked.answer(answer.map_err(|error| Refused::new(code(&error), error.word(), error.to_string()))).await;
 }

@@ -8,12 +8,13 @@ use broker::backoff::Backoff;
 use broker::connection::Dialer;
 use broker::feed::Feed;
 use broker::pulse::Pulse;
-use bus::publisher::Publisher;
-use journal::{Acknowledged, Position, Reader, Writer};
+use bus::publisher::{Checkpoint, Publisher};
+use journal::{Acknowledged, JournalSettings, Position, Reader, Recovered, Writer};
 use market::Tape;
 use market::calendar::{Calendar, Keeping};
 use process::Shutdown;
 use process::clock::now_ns;
+use process::ready::Part;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,7 @@ use tracing::{info, warn};
 
 use crate::checkpoints;
 use crate::cursor::Cursor;
+use crate::disk::Disk;
 use crate::follow::{Follower, Following};
 use crate::health::Vitals;
 use crate::health::rates::{Observed, Shared};
@@ -52,21 +54,11 @@ const RECONNECT_MOST: Duration = Duration::from_secs(60);
 /// # Errors
 /// When the journal cannot be used, a setting cannot be meant, or messages are left after the stop limit.
 pub async fn run<F: Feed>(feed: F, settings: CellSettings, shutdown: Shutdown) -> anyhow::Result<()> {
+    crate::figures::describe();
+    broker::figures::describe();
+    let [journal_ready, bus_ready, feed_ready] = process::ready::parts(["journal", "bus", "feed"]);
     let folder = settings.journal.folder.clone();
-    let (writer, recovered) = Writer::open(settings.journal.clone()).context("journal")?;
-    if let Some(torn) = &recovered.torn {
-        warn!(segment = torn.segment, offset = torn.offset, bytes = torn.bytes, reason = %torn.reason, "torn journal tail cut off");
-    }
-    let (saved, damaged) = Acknowledged::load_all_or_start(&folder).context("journal position")?;
-    let acknowledged = saved.position;
-    if let Some(problem) = damaged {
-        warn!(%problem, "acknowledged position cannot be read: everything kept is published again");
-    }
-    let checkpoints = checkpoints::from_bytes(&saved.beside).unwrap_or_else(|problem| {
-        warn!(%problem, "checkpoints cannot be read: whether the server lost anything is not known");
-        Vec::new()
-    });
-    info!(acknowledged = %acknowledged, end = %recovered.end, "journal opened");
+    let Opened { writer, recovered, acknowledged, checkpoints } = open_journal(&settings.journal)?;
 
     let (received_in, received) = mpsc::channel(RECEIVED);
     let (tail_in, tail_out) = tail::tail(TAIL, TAIL_BYTES);
@@ -82,6 +74,7 @@ pub async fn run<F: Feed>(feed: F, settings: CellSettings, shutdown: Shutdown) -
         runtime,
         notes: 0,
         kept: Vec::new(),
+        ready: journal_ready,
     };
     let last_received_ns = last_received(&folder, recovered.end);
     let started = keeper.note(now_ns(), now_ns(), &Noted::of_all(What::Started { last_received_ns }));
@@ -94,6 +87,11 @@ pub async fn run<F: Feed>(feed: F, settings: CellSettings, shutdown: Shutdown) -
         let parser = Observed::new(of.parser(), Arc::clone(&observing));
         Interpreter::new(parser, of.market(), of.source())
     });
+    let disk = Disk {
+        folder: folder.clone(),
+        limit_bytes: settings.journal.max_bytes,
+        acknowledged: acknowledged_in.subscribe(),
+    };
     let cursor = Cursor {
         folder,
         position: acknowledged,
@@ -106,11 +104,13 @@ pub async fn run<F: Feed>(feed: F, settings: CellSettings, shutdown: Shutdown) -
         publisher: Publisher::remembering(&settings.nats, &settings.service, checkpoints)?,
         stop_limit: settings.stop_limit,
         unsaved: false,
+        ready: bus_ready,
     };
     let stop = CancellationToken::new();
     let mut keeping = tokio::task::spawn_blocking(move || keeper.run(started));
     let mut publishing = tokio::spawn(cursor.run());
-    let mut links = connect(&feed, &settings, received_in, rates, &stop).await?;
+    let mut links = connect(&feed, &settings, received_in, (rates, feed_ready), &stop).await?;
+    links.spawn(disk.watch(stop.clone()));
     let rest = Rest::start(Arc::clone(&feed), &settings.nats, &settings.service).await?;
     links.spawn(rest.answer(stop.clone()));
 
@@ -126,12 +126,39 @@ pub async fn run<F: Feed>(feed: F, settings: CellSettings, shutdown: Shutdown) -
     publishing.await?
 }
 
+/// An opened journal, and what was saved beside it.
+struct Opened {
+    writer: Writer,
+    recovered: Recovered,
+    acknowledged: Position,
+    checkpoints: Vec<Checkpoint<Position>>,
+}
+
+fn open_journal(settings: &JournalSettings) -> anyhow::Result<Opened> {
+    let folder = &settings.folder;
+    let (writer, recovered) = Writer::open(settings.clone()).context("journal")?;
+    if let Some(torn) = &recovered.torn {
+        warn!(segment = torn.segment, offset = torn.offset, bytes = torn.bytes, reason = %torn.reason, "torn journal tail cut off");
+    }
+    let (saved, damaged) = Acknowledged::load_all_or_start(folder).context("journal position")?;
+    let acknowledged = saved.position;
+    if let Some(problem) = damaged {
+        warn!(%problem, "acknowledged position cannot be read: everything kept is published again");
+    }
+    let checkpoints = checkpoints::from_bytes(&saved.beside).unwrap_or_else(|problem| {
+        warn!(%problem, "checkpoints cannot be read: whether the server lost anything is not known");
+        Vec::new()
+    });
+    info!(acknowledged = %acknowledged, end = %recovered.end, "journal opened");
+    Ok(Opened { writer, recovered, acknowledged, checkpoints })
+}
+
 /// Starts the connections, and what tells them what to carry.
 async fn connect<F: Feed>(
     feed: &Arc<F>,
     settings: &CellSettings,
     received: mpsc::Sender<broker::connection::Received>,
-    rates: Shared,
+    (rates, ready): (Shared, Part),
     stop: &CancellationToken,
 ) -> anyhow::Result<JoinSet<()>> {
     let tls = broker::tls::client(settings.ca_file.as_deref())?;
@@ -170,7 +197,7 @@ async fn connect<F: Feed>(
         feed: Arc::clone(feed),
         pulses,
         always_open: settings.always_open,
-        vitals: Vitals::new(settings.liveness_limit, settings.silence_limit, now_ns),
+        vitals: Vitals::new(settings.liveness_limit, settings.silence_limit, now_ns, ready),
         owners: Owners::new(feed.market(), feed.source(), carriers, *rules, now_ns),
         placed: follower.placed(),
         told,

@@ -5,6 +5,7 @@ pub mod by_second;
 pub mod day;
 pub mod evidence;
 pub mod fetch;
+pub mod figures;
 pub mod find;
 pub mod ledger;
 pub mod plan;

@@ -19,6 +19,9 @@ pub const MOST_SYMBOLS: usize = 20_000;
 /// The largest symbols file or file of symbols in bytes: 20,000 lines with names need a quarter of it.
 pub const MOST_BYTES: usize = 4 << 20;
 
+/// Letters of a name that are kept: a name is for people, and a longer one fits nowhere.
+pub const MOST_NAME: usize = 60;
+
 words! {
     /// What is wanted of an instrument; the first token of its subjects.
     Kind {
@@ -44,6 +47,8 @@ words! {
 pub struct Entry {
     /// The bare symbol.
     pub symbol: Symbol,
+    /// What people call it, of at most [`MOST_NAME`] letters; none = no name was written.
+    pub name: Option<String>,
     /// Its market.
     pub market: Market,
     /// The US listing market, `NAS`, `NYS` or `AMS`; none in Korea.

@@ -82,12 +82,21 @@ impl Sources {
         }
     }
 
-    /// Reads the files and the environment of this process.
+    /// Reads the files and the environment of this process, and the files that its variable `SISE_SECRETS` names
+    /// (separated by colons): lines of `SISE__SECTION__KEY=value`, which the environment wins over. So that keys need not
+    /// stand in an environment, which whoever may look at a container sees.
     ///
     /// # Errors
     /// [`ConfigError`] with the key and the file or variable it came from.
     pub fn load<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        self.load_from(std::env::vars().collect())
+        let files = std::env::var("SISE_SECRETS").unwrap_or_default();
+        let mut variables = Vec::new();
+        for file in files.split(':').filter(|file| !file.is_empty()) {
+            variables.extend(secrets(Path::new(file))?);
+        }
+        // An empty variable counts as not set: it hides nothing.
+        variables.extend(std::env::vars());
+        self.load_from(variables)
     }
 
     /// As [`Sources::load`], with the environment given: a test needs no process of its own.
@@ -112,6 +121,31 @@ impl Sources {
         }
         Ok(merged.try_deserialize()?)
     }
+}
+
+/// Largest file of secrets, bytes: a key takes a few hundred.
+const MOST_SECRETS: usize = 1 << 16;
+
+/// Reads a file of `SISE__SECTION__KEY=value` lines. What is wrong is told by its line, never by what stands there.
+fn secrets(path: &Path) -> Result<Vec<(String, String)>, ConfigError> {
+    let fail = |problem: String| ConfigError::invalid("SISE_SECRETS", problem);
+    let text = crate::text_file::read(path, MOST_SECRETS).map_err(fail)?;
+    let mut variables = Vec::new();
+    for (line, number) in text.lines().map(str::trim).zip(1_u32..) {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        match line.split_once('=') {
+            Some((name, value)) if name.starts_with("SISE__") => {
+                variables.push((name.to_owned(), value.trim().to_owned()));
+            }
+            _ => {
+                let wanted = "not SISE__SECTION__KEY=value";
+                return Err(fail(format!("{}, line {number}: {wanted}", path.display())));
+            }
+        }
+    }
+    Ok(variables)
 }
 
 /// Reads a section of a struct that is itself flattened into another: `#[serde(deserialize_with = "…")]`. Flattening
@@ -191,6 +225,27 @@ mod tests {
         assert!(load("[nats]\nurl = 'a'\n[kiwoom]\nx = 1\n", &[]).is_ok());
         let error = load("[nats]\nurl = 'a'\n[natz]\nx = 1\n", &[]).unwrap_err().to_string();
         assert!(error.contains("natz"), "{error}");
+    }
+
+    #[test]
+    fn secrets_come_from_a_file_and_are_never_told() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("kis.env");
+        let with = |text: &str| {
+            std::fs::write(&path, text).expect("file");
+            secrets(&path)
+        };
+        let read = with("# a comment\n\nSISE__NATS__URL= a=b \nSISE__NATS__WINDOW=\n").expect("read");
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(read, [pair("SISE__NATS__URL", "a=b"), pair("SISE__NATS__WINDOW", "")]);
+        for text in ["SISE__A__B=1\nhunter2\n", "SISE__A__B=1\nHUNTER2=x\n"] {
+            let error = with(text).expect_err("refused").to_string();
+            assert!(
+                error.contains("kis.env, line 2") && !error.to_lowercase().contains("hunter2"),
+                "{error}"
+            );
+        }
+        assert!(secrets(&folder.path().join("none")).is_err());
     }
 
     #[test]

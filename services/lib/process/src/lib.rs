@@ -1,4 +1,4 @@
-//! What every process of sise needs and none should write twice: settings, logs, secrets, metrics, an orderly stop.
+//! What every process of sise needs and none should write twice: settings, logs, secrets, metrics, readiness, an orderly stop.
 //!
 //! Knows no market, no broker, no bus and no store.
 
@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod log;
 pub mod metrics;
+pub mod ready;
 pub mod run;
 pub mod secret;
 pub mod shutdown;

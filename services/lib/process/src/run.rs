@@ -1,6 +1,7 @@
 //! The life of a process: read settings (nothing is open yet), start logs and metrics, work, stop, exit code.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -46,7 +47,7 @@ where
 {
     let arguments = Arguments::parse();
     let sources = Sources::new(service, &arguments.config);
-    let (common, settings) = match read::<Raw, S>(&sources) {
+    let (common, address, settings) = match read::<Raw, S>(service, &sources) {
         Ok(read) => read,
         Err(error) => {
             eprintln!("{service}: {error}");
@@ -57,7 +58,7 @@ where
         println!("{settings:#?}");
         return ExitCode::SUCCESS;
     }
-    match start(service, &common, settings, work) {
+    match start(service, &common.log, address, settings, work) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(service, error = format!("{error:#}"), "service failed");
@@ -66,26 +67,36 @@ where
     }
 }
 
-fn read<Raw, S>(sources: &Sources) -> Result<(Common, S), ConfigError>
+fn read<Raw, S>(service: &str, sources: &Sources) -> Result<(Common, Option<SocketAddr>, S), ConfigError>
 where
     Raw: DeserializeOwned,
     S: TryFrom<Raw, Error = ConfigError>,
 {
-    Ok((sources.load::<Common>()?, S::try_from(sources.load::<Raw>()?)?))
+    let common = sources.load::<Common>()?;
+    let address = common.metrics.address(service)?;
+    Ok((common, address, S::try_from(sources.load::<Raw>()?)?))
 }
 
-fn start<S, F, Fut>(service: &str, common: &Common, settings: S, work: F) -> anyhow::Result<()>
+fn start<S, F, Fut>(
+    service: &str,
+    log: &LogSettings,
+    address: Option<SocketAddr>,
+    settings: S,
+    work: F,
+) -> anyhow::Result<()>
 where
     S: std::fmt::Debug,
     F: FnOnce(S, Shutdown) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
-    crate::log::start(&common.log)?;
+    crate::log::start(log)?;
     crate::tls::install();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        common.metrics.start(service)?;
         let shutdown = Shutdown::on_signal()?;
+        if let Some(address) = address {
+            crate::metrics::start(service, address, shutdown.clone())?;
+        }
         tracing::info!(service, version = env!("CARGO_PKG_VERSION"), ?settings, "service started");
         work(settings, shutdown).await?;
         tracing::info!(service, "service stopped");

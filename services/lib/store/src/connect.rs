@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clickhouse::Client;
@@ -40,6 +41,8 @@ pub struct ClickhouseSettings {
     pub user: String,
     /// Password of the user; may be empty.
     pub password: Password,
+    /// File with the password, in place of it: read at the start, so that no environment shows it.
+    pub password_file: Option<PathBuf>,
     /// Limit for one insert from its first byte to the confirmation. Below the consumer's `ack_wait`.
     pub insert_timeout_ms: u64,
     /// Limit for one query.
@@ -53,6 +56,7 @@ impl Default for ClickhouseSettings {
             database: "sise".to_owned(),
             user: "default".to_owned(),
             password: Password::default(),
+            password_file: None,
             insert_timeout_ms: 30_000,
             query_timeout_ms: 30_000,
         }
@@ -89,7 +93,8 @@ impl Store {
     /// A store of `settings`. Opens nothing yet.
     ///
     /// # Errors
-    /// [`SettingsError`] for an address that is no HTTP address, a database that is no plain name, or no time.
+    /// [`SettingsError`] for an address that is no HTTP address, a database that is no plain name, no time, or a file of
+    /// the password that cannot be read.
     pub fn new(settings: &ClickhouseSettings) -> Result<Self, SettingsError> {
         let fail = |key, problem: String| Err(SettingsError { key, problem });
         let url = settings.url.trim();
@@ -109,8 +114,22 @@ impl Store {
                 return fail(key, "must be at least 1".to_owned());
             }
         }
-        let server =
-            Client::default().with_url(url).with_user(&settings.user).with_password(&settings.password.0);
+        let password = match &settings.password_file {
+            Some(_) if !settings.password.0.is_empty() => {
+                return fail(
+                    "clickhouse.password_file",
+                    "set it or clickhouse.password, not both".to_owned(),
+                );
+            }
+            Some(path) => match std::fs::read_to_string(path) {
+                Ok(text) => Password::new(text.trim_end_matches(['\r', '\n'])),
+                Err(error) => {
+                    return fail("clickhouse.password_file", format!("{}: {error}", path.display()));
+                }
+            },
+            None => settings.password.clone(),
+        };
+        let server = Client::default().with_url(url).with_user(&settings.user).with_password(&password.0);
         Ok(Self {
             client: server.clone().with_database(name),
             server,
@@ -162,5 +181,15 @@ mod tests {
         assert_eq!(with(|s| s.url = "http://".into()), Some("clickhouse.url"));
         assert_eq!(with(|s| s.database = "a; drop".into()), Some("clickhouse.database"));
         assert_eq!(with(|s| s.insert_timeout_ms = 0), Some("clickhouse.insert_timeout_ms"));
+        assert_eq!(
+            with(|s| s.password_file = Some("/no/such/file".into())),
+            Some("clickhouse.password_file")
+        );
+        let both = with(|s| {
+            s.password = Password::new("hunter2");
+            s.password_file = Some("/dev/null".into());
+        });
+        assert_eq!(both, Some("clickhouse.password_file"));
+        assert_eq!(with(|s| s.password_file = Some("/dev/null".into())), None);
     }
 }

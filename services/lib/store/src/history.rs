@@ -11,6 +11,7 @@ use market::{Market, Symbol, Tape, TradeDate};
 
 pub use self::archive::Lacking;
 pub use self::prints::StoredPrint;
+pub(crate) use self::prints::unknown;
 pub use self::told::{Outage, ToldGap, ToldRecovery, ToldTotal};
 
 /// An instrument's trading day: what a chain of cumulative volumes is about.

@@ -12,6 +12,7 @@ pub mod insert;
 pub mod ledger;
 pub mod migrate;
 pub mod names;
+pub mod played;
 pub mod query;
 pub mod report;
 pub mod row;

@@ -2,12 +2,14 @@
 //! was. Reads only, in exact integers; every answer has a bound.
 
 mod disks;
+mod newest;
 mod open;
 mod rows;
 
 use market::{Market, TradeDate};
 
 pub use self::disks::Disk;
+pub use self::newest::{LastLink, Newest};
 pub use self::open::{ArrivalOrder, BothBrokers, ChainRate, SessionCodes};
 pub use self::rows::{
     DayCompleteness, DayDelay, DayEvents, DayGap, DayRecovery, DayRefusal, HourDelay, HourRecovered,

@@ -86,6 +86,12 @@ pub struct GapRow {
     pub missing_volume: Option<i64>,
     /// Shares still missing.
     pub open_volume: Option<i64>,
+    /// Cumulative volume before the first missing share; none = a stretch of time.
+    pub after_cumulative_volume: Option<i64>,
+    /// Cumulative volume at the last missing share; none = a stretch of time.
+    pub until_cumulative_volume: Option<i64>,
+    /// Shares still missing after the last recovery; none = nobody has tried, or a stretch of time.
+    pub residue: Option<i64>,
 }
 
 /// How complete a market's day is.
@@ -169,9 +175,11 @@ impl Store {
              toString(gap.connection) AS connection, toString(gap.tape) AS tape, toString(gap.symbol) AS symbol, gap.reason AS reason, \
              toString(toUnixTimestamp64Nano(gap.from_ns)) AS from_ns, \
              if(isNull(gap.until_ns), NULL, toString(toUnixTimestamp64Nano(assumeNotNull(gap.until_ns)))) AS until_ns, \
-             gap.is_open AS is_open, gap.detail AS detail, gap.missing_volume AS missing_volume, gap.open_volume AS open_volume \
+             gap.is_open AS is_open, gap.detail AS detail, gap.missing_volume AS missing_volume, gap.open_volume AS open_volume, \
+             gap.after_cumulative_volume AS after_cumulative_volume, gap.until_cumulative_volume AS until_cumulative_volume, \
+             gap.residue AS residue \
              FROM gaps AS gap WHERE gap.market = ? AND gap.trade_date = toDate(?) {open} \
-             ORDER BY gap.from_ns DESC, symbol LIMIT {most}"
+             ORDER BY gap.from_ns DESC, symbol, tape LIMIT {most}"
         );
         let query = self.client.query(&sql).bind(market.as_str()).bind(day.to_string());
         self.limited(query.fetch_all::<GapRow>()).await

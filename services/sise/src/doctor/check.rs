@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use crate::look::disk::{self, Enough};
+
 /// How a check went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
@@ -73,17 +75,14 @@ impl fmt::Display for Check {
     }
 }
 
-/// Free room on a disk: less than a tenth is looked at, less than a fiftieth (or 1 GiB) is too little.
+/// Free room on a disk, as [`disk::enough`] judges it.
 pub(super) fn disk(what: &str, free: u64, total: u64) -> Check {
     let part = u128::from(free) * 100 / u128::from(total.max(1));
     let detail = format!("{} GiB free of {} ({part} %)", free >> 30, total >> 30);
-    let advice = "make room, or lower journal.max_bytes and the streams' limits";
-    if part < 2 || free < 1 << 30 {
-        Check::fail(what, detail, advice)
-    } else if part < 10 {
-        Check::warn(what, detail, advice)
-    } else {
-        Check::ok(what, detail)
+    match disk::enough(free, total) {
+        Enough::TooLittle => Check::fail(what, detail, disk::ADVICE),
+        Enough::Little => Check::warn(what, detail, disk::ADVICE),
+        Enough::Plenty => Check::ok(what, detail),
     }
 }
 

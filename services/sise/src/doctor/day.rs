@@ -15,7 +15,7 @@ use serde::Deserialize;
 use store::report::{ArrivalOrder, BothBrokers, ChainRate, DayReport, SessionCodes};
 use store::{ClickhouseSettings, Store};
 
-use super::services::SERVICES;
+use crate::look::SERVICES;
 use frames::Seen;
 
 #[derive(Default, Deserialize)]

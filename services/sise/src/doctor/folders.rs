@@ -8,7 +8,7 @@ use process::config::Sources;
 use serde::Deserialize;
 
 use super::check::{self, Check};
-use super::services::SERVICES;
+use crate::look::{SERVICES, disk};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -29,14 +29,8 @@ pub(super) fn checks(config: &[PathBuf], now_ns: i64) -> Vec<Check> {
     checks
 }
 
-/// The folder, or the nearest one above it that is there: a service makes what is missing.
-fn existing(folder: &Path) -> PathBuf {
-    let here = folder.ancestors().find(|folder| !folder.as_os_str().is_empty() && folder.is_dir());
-    here.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
-}
-
 fn writable(root: &Path, now_ns: i64) -> Check {
-    let folder = existing(root);
+    let folder = disk::existing(root);
     let trial = folder.join(format!(".sise-doctor-{}-{now_ns}", std::process::id()));
     let written = std::fs::write(&trial, b"x").and_then(|()| std::fs::remove_file(&trial));
     match written {
@@ -53,9 +47,8 @@ fn writable(root: &Path, now_ns: i64) -> Check {
 }
 
 fn room(root: &Path) -> Option<Check> {
-    let state = rustix::fs::statvfs(existing(root)).ok()?;
-    let (free, total) = (state.f_bavail * state.f_frsize, state.f_blocks * state.f_frsize);
-    Some(check::disk("journal disk", free, total))
+    let room = disk::room(root)?;
+    Some(check::disk("journal disk", room.free, room.total))
 }
 
 /// How a journal ends; none when there is none.

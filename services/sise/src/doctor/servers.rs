@@ -6,7 +6,6 @@ use std::time::Duration;
 use bus::topology::{self, ChangeKind, Topology};
 use bus::{Client, NatsSettings};
 use market::Market;
-use market::calendar::Calendar;
 use process::clock::now_ns;
 use process::config::Sources;
 use serde::Deserialize;
@@ -14,6 +13,7 @@ use store::{ClickhouseSettings, Store};
 
 use super::check::{self, Check};
 use super::reach::clock;
+use crate::look::gap_finder;
 
 /// How long a server may take.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -138,21 +138,14 @@ async fn clickhouse(settings: &ClickhouseSettings, now_ns: i64) -> Vec<Check> {
     checks
 }
 
-/// Whether the gap finder has done the last day: it has no other voice than what it tells.
+/// Whether the gap finder has done the last day.
 async fn gap_finder(store: &Store, market: Market, now_ns: i64) -> Check {
     let what = format!("gap-finder {market}");
-    let day = match Calendar::built_in().last_ended(market, now_ns) {
-        Ok(day) => day.date(),
-        Err(error) => return Check::warn(what, error.to_string(), "update sise"),
-    };
-    let there = store.first_day_with_prints(market, day, day).await;
-    match (there, store.final_totals(market, day).await) {
-        (Ok(None), _) => Check::ok(what, format!("{day} has no print: nothing to do")),
-        (Ok(_), Ok(0)) => {
-            let detail = format!("{day} has prints, and no day total was told");
-            Check::warn(what, detail, "is gap-finder running? by hand: `sise gaps recover`")
+    match gap_finder::work(store, market, now_ns).await {
+        Err(problem) => {
+            Check::warn(what, problem, "look at ClickHouse; a calendar that has ended: update sise")
         }
-        (Ok(_), Ok(totals)) => Check::ok(what, format!("{totals} final day totals of {day}")),
-        (Err(error), _) | (_, Err(error)) => Check::warn(what, error.to_string(), "look at ClickHouse"),
+        Ok(work) if work.is_missing() => Check::warn(what, work.to_string(), gap_finder::ADVICE),
+        Ok(work) => Check::ok(what, work.to_string()),
     }
 }

@@ -11,13 +11,7 @@ use process::config::Sources;
 use serde::Deserialize;
 
 use super::check::{Check, Level};
-
-/// The services of the brokers, as they name themselves.
-pub(super) const SERVICES: [Service; 3] = [
-    Service { name: "kis-service", source: Source::Kis, market: Market::Kr },
-    Service { name: "us-service", source: Source::Kis, market: Market::Us },
-    Service { name: "kiwoom-service", source: Source::Kiwoom, market: Market::Kr },
-];
+use crate::look::SERVICES;
 
 /// Names of what has no place that are printed.
 const NAMED: usize = 10;

@@ -6,18 +6,9 @@ use market::ownership::Rules;
 use market::{Group, Health, Ownership, Source};
 use serde_json::{Value, json};
 
-use super::State;
 use crate::json::clock;
-
-/// A duration for people: `12 s`, `3 min`, `5 h`.
-pub fn duration(ns: i64) -> String {
-    let seconds = ns.max(0) / market::time::SECOND;
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        _ => format!("{} h", seconds / 3_600),
-    }
-}
+use crate::look::board::State;
+use crate::words::duration;
 
 /// Two tables: groups, then brokers.
 ///

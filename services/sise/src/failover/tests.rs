@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use bus::Versioned;
 use market::time::SECOND;
+use market::{Health, Verdict};
 
 use super::*;
 

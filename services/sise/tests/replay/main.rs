@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
 mod archive;
+#[allow(dead_code, reason = "the other tests' servers, used in part")]
 mod support;
 
 use bytes::Bytes;

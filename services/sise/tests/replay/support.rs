@@ -26,7 +26,7 @@ const USERS: [&str; 8] =
 struct Running {
     folder: tempfile::TempDir,
     environment: BTreeMap<String, String>,
-    processes: Vec<Child>,
+    processes: Vec<(String, Child)>,
 }
 
 /// The servers, and what asks them.
@@ -39,7 +39,7 @@ pub struct House {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        for process in &mut self.processes {
+        for (_, process) in &mut self.processes {
             let _ended = process.kill();
             let _reaped = process.wait();
         }
@@ -51,11 +51,13 @@ fn variable(name: &str, what: &str) -> PathBuf {
     path.unwrap_or_else(|| panic!("{name} is not set: {what} (scripts/test sets it)"))
 }
 
-fn root() -> PathBuf {
+/// The root of the repository.
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn program(name: &str) -> Command {
+/// One of our programs.
+pub fn program(name: &str) -> Command {
     let path = variable("SISE_BIN_DIR", "the folder of our programs").join(name);
     assert!(path.exists(), "{} is not there: cargo build -p {name}", path.display());
     Command::new(path)
@@ -99,7 +101,16 @@ impl Running {
     fn start(&mut self, name: &str, mut command: Command) {
         let log = std::fs::File::create(self.log(name)).expect("log");
         command.current_dir(root()).envs(&self.environment).stdin(Stdio::null()).stdout(Stdio::null());
-        self.processes.push(command.stderr(log).spawn().unwrap_or_else(|error| panic!("{name}: {error}")));
+        let process = command.stderr(log).spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
+        self.processes.push((name.to_owned(), process));
+    }
+
+    /// `kill -9`.
+    fn kill(&mut self, name: &str) {
+        let place = self.processes.iter().position(|(of, _)| of == name);
+        let (_, mut process) = self.processes.remove(place.expect("a running part"));
+        process.kill().expect("killed");
+        process.wait().expect("ended");
     }
 
     /// Starts a server that takes a free port itself, and waits until its log tells the address behind `mark`. A port
@@ -107,7 +118,7 @@ impl Running {
     async fn serve(&mut self, name: &str, command: Command, mark: &str) -> SocketAddr {
         self.start(name, command);
         let log = self.log(name);
-        let server = self.processes.last_mut().expect("started");
+        let (_, server) = self.processes.last_mut().expect("started");
         let mut found = None;
         until(&format!("{name} listens"), async || {
             let ended = server.try_wait().expect("server");
@@ -151,6 +162,43 @@ impl House {
         self.running.start("archiver", program("archiver"));
     }
 
+    /// Sets a variable, `SISE__` before it, for what is started from now on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.running.set(name, value);
+    }
+
+    /// Starts one of our programs.
+    pub fn start(&mut self, name: &str) {
+        self.running.start(name, program(name));
+    }
+
+    /// Starts a command as `name`, and waits until its log tells the address behind `mark`.
+    pub async fn serve(&mut self, name: &str, mut command: Command, mark: &str) -> SocketAddr {
+        command.env("SISE__LOG__JSON", "true");
+        self.running.serve(name, command, mark).await
+    }
+
+    /// Another address in the log of what serves.
+    pub fn told(&self, name: &str, mark: &str) -> Option<SocketAddr> {
+        address(&self.said(name), mark)
+    }
+
+    /// What a part has said so far.
+    pub fn said(&self, name: &str) -> String {
+        std::fs::read_to_string(self.running.log(name)).unwrap_or_default()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self, name: &str) {
+        self.running.kill(name);
+    }
+
+    /// Whether a part has ended, and how.
+    pub fn ended(&mut self, name: &str) -> Option<std::process::ExitStatus> {
+        let (_, process) = self.running.processes.iter_mut().find(|(of, _)| of == name).expect("a part");
+        process.try_wait().expect("status")
+    }
+
     pub fn folder(&self) -> &Path {
         self.running.folder.path()
     }
@@ -159,6 +207,11 @@ impl House {
     pub fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sise"));
         command.current_dir(root()).envs(&self.running.environment).args(arguments).output().expect("sise")
+    }
+
+    /// Runs a command to its end.
+    pub fn run_command(&self, mut command: Command) -> Output {
+        command.current_dir(root()).envs(&self.running.environment).output().expect("command")
     }
 
     /// What `sise` prints when all is well.
@@ -220,7 +273,7 @@ impl House {
 }
 
 /// Waits for a condition, looking every 20 ms.
-async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + LIMIT;
     while !condition().await {
         assert!(Instant::now() < deadline, "never: {what}");

@@ -1,10 +1,10 @@
 // Everything that the page knows, and how what happens changes it. Pure: no clock, no network.
 
-import { nameOf, type Bar, type Book, type Day, type Feed, type Happening, type Instrument, type Listed, type Road, type Trade } from './words';
+import { nameOf, type Bar, type Book, type Daily, type Day, type Feed, type Gap, type Happening, type Instrument, type Listed, type Road, type Trade } from './words';
 import type { Preferences } from '../preferences';
 import type { Purpose } from '../wanted';
 import type { FeedTold, Item } from '../wire';
-import { interrupted, NO_BARS, withArchive, withTrades, type Bars } from './bars';
+import { interrupted, MINUTE, NO_BARS, unitOf, withArchive, withTrades, type Bars } from './bars';
 import { laterBook } from './book';
 import { quoteAfter, type Quote } from './quote';
 import { addTrades } from './tape';
@@ -28,7 +28,11 @@ export interface State {
   readonly quotes: Readonly<Record<string, Quote>>;
   readonly tape: readonly Trade[];
   readonly bars: Bars;
+  /** Seconds of a bar where nobody has chosen. */
+  readonly span: number;
   readonly barsProblem: string;
+  /** The last days of instruments, by name. */
+  readonly daily: Readonly<Record<string, Daily>>;
   readonly books: Readonly<Partial<Record<Road, Book>>>;
   /** What the stream says of each feed, by `kr/kis`. */
   readonly told: Readonly<Record<string, FeedTold>>;
@@ -39,10 +43,15 @@ export interface State {
   readonly archive: boolean;
   readonly days: readonly Day[] | undefined;
   readonly daysProblem: string;
+  /** Today's gaps, the open ones first; undefined = not known yet. */
+  readonly gaps: readonly Gap[] | undefined;
+  readonly gapsProblem: string;
   readonly happenings: readonly Happening[];
-  /** The gateway wants a token, or another one. */
-  readonly locked: boolean;
+  /** The gateway wants a token (`ask`), or another one than was given (`wrong`). */
+  readonly locked: Locked;
 }
+
+export type Locked = '' | 'ask' | 'wrong';
 
 export type Action =
   | { readonly type: 'opening' }
@@ -53,20 +62,33 @@ export type Action =
   | { readonly type: 'items'; readonly purpose: Purpose; readonly items: readonly Item[]; readonly skipped: number; readonly at: number }
   | { readonly type: 'refused'; readonly text: string; readonly at: number }
   | { readonly type: 'listed'; readonly listed: readonly Listed[] }
-  | { readonly type: 'archive'; readonly instrument: Instrument; readonly bars: readonly Bar[] }
+  | { readonly type: 'archive'; readonly instrument: Instrument; readonly unit: number; readonly bars: readonly Bar[] }
+  | { readonly type: 'span'; readonly span: number }
+  | { readonly type: 'daily'; readonly instrument: Instrument; readonly daily: Daily | undefined }
+  | { readonly type: 'gaps'; readonly gaps: readonly Gap[]; readonly problem: string }
   | { readonly type: 'archive failed'; readonly instrument: Instrument; readonly problem: string }
   | { readonly type: 'health'; readonly feeds: readonly Feed[]; readonly bus: boolean; readonly archive: boolean; readonly at: number }
   | { readonly type: 'days'; readonly days: readonly Day[]; readonly problem: string }
-  | { readonly type: 'locked'; readonly locked: boolean }
+  | { readonly type: 'locked'; readonly locked: Locked }
   | { readonly type: 'preferences'; readonly preferences: Preferences };
 
 export function initial(preferences: Preferences): State {
   return {
     preferences,
     link: { phase: 'connecting', heardAt: undefined, retryAt: 0, why: '', ahead: 0 },
-    listed: [], quotes: {}, tape: [], bars: NO_BARS, barsProblem: '', books: {}, told: {},
-    feeds: [], busGoneAt: undefined, archive: true, days: undefined, daysProblem: '', happenings: [], locked: false,
+    listed: [], quotes: {}, tape: [], bars: noBars(preferences.span), span: MINUTE, barsProblem: '', daily: {}, books: {}, told: {},
+    feeds: [], busGoneAt: undefined, archive: true, days: undefined, daysProblem: '', gaps: undefined, gapsProblem: '',
+    happenings: [], locked: '',
   };
+}
+
+/** Seconds of the bars that are shown. */
+export function spanOf({ preferences, span }: State): number {
+  return preferences.span || span;
+}
+
+function noBars(span: number): Bars {
+  return { ...NO_BARS, unit: unitOf(span || MINUTE) };
 }
 
 export function reduce(state: State, action: Action): State {
@@ -75,7 +97,7 @@ export function reduce(state: State, action: Action): State {
       return { ...state, link: { ...state.link, phase: 'connecting' } };
     case 'opened': {
       const ahead = action.now === undefined ? 0 : action.now - action.at;
-      return { ...state, locked: false, link: { ...state.link, phase: 'open', heardAt: action.at, why: '', ahead } };
+      return { ...state, locked: '', link: { ...state.link, phase: 'open', heardAt: action.at, why: '', ahead } };
     }
     case 'closed':
       return { ...state, link: { ...state.link, phase: 'waiting', why: action.why, retryAt: action.retryAt } };
@@ -90,8 +112,16 @@ export function reduce(state: State, action: Action): State {
     case 'listed':
       return { ...state, listed: action.listed };
     case 'archive':
-      if (!isChosen(state, action.instrument)) return state;
+      if (!isChosen(state, action.instrument) || state.bars.unit !== action.unit) return state;
       return { ...state, bars: withArchive(state.bars, action.bars), barsProblem: '' };
+    case 'span':
+      return withBarsOf({ ...state, span: action.span });
+    case 'daily': {
+      if (!action.daily) return state;
+      return { ...state, daily: { ...state.daily, [nameOf(action.instrument)]: action.daily } };
+    }
+    case 'gaps':
+      return { ...state, gaps: action.problem && state.gaps ? state.gaps : action.gaps, gapsProblem: action.problem };
     case 'archive failed':
       if (!isChosen(state, action.instrument)) return state;
       // Without the archive the stream's own bars are shown, and the page says so.
@@ -115,8 +145,14 @@ function isChosen({ preferences }: State, instrument: Instrument): boolean {
 function prefer(state: State, preferences: Preferences): State {
   const next = { ...state, preferences };
   const chosen = preferences.chosen;
-  if (chosen && isChosen(state, chosen)) return next;
-  return { ...next, tape: [], bars: NO_BARS, barsProblem: '', books: {} };
+  if (chosen && isChosen(state, chosen)) return withBarsOf(next);
+  return { ...next, tape: [], span: MINUTE, bars: noBars(preferences.span), barsProblem: '', books: {} };
+}
+
+/** Bars of another unit begin anew: those that are there cannot be cut. */
+function withBarsOf(state: State): State {
+  const span = spanOf(state);
+  return unitOf(span) === state.bars.unit ? state : { ...state, bars: noBars(span), barsProblem: '' };
 }
 
 /** A subscription begins anew: its book is unknown until the snapshot tells it; trades stay, holes between them show. */

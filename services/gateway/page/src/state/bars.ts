@@ -1,29 +1,34 @@
 // Bars of the archive and the trades that came since → the bars of the chart.
 //
 // The archive is some seconds behind the stream, and its bars do not say which trades they hold. So the two meet in one
-// minute, that of the stream's first trade: before it the archive counts, after it the stream, which has those minutes
-// whole; in it neither is whole until the archive is asked again when it is over. So no share is ever counted twice.
+// bar, that of the stream's first trade: before it the archive counts, after it the stream, which has those bars whole; in
+// it neither is whole until the archive is asked again when it is over. So no share is ever counted twice.
 
 import { compare } from '../decimal';
 import type { Bar, Trade } from './words';
 
-/** Seconds of the bars that the archive tells. */
+/** Seconds of the bars that the archive tells: minutes, or seconds for what is narrower. */
 export const MINUTE = 60;
+export const SECOND = 1;
+/** Bars that are kept: a whole day of minutes, or an hour of seconds. */
+export const MOST_BARS = 3_600;
 
 export interface Bars {
+  /** Seconds of a bar of the archive and of the stream. */
+  readonly unit: number;
   /** Whether the archive has answered, or could not. */
   readonly loaded: boolean;
   /** What the chart shows. */
   readonly list: readonly Bar[];
   readonly archive: readonly Bar[];
   readonly stream: readonly Bar[];
-  /** The minute in which the two meet, seconds since 1970. */
+  /** The bar in which the two meet, seconds since 1970. */
   readonly joint: number | undefined;
   /** The stream's newest trade: what is not beyond it and not late is a repetition. */
   readonly newest: { readonly date: string; readonly cumulative: number } | undefined;
 }
 
-export const NO_BARS: Bars = { loaded: false, list: [], archive: [], stream: [], joint: undefined, newest: undefined };
+export const NO_BARS: Bars = { unit: MINUTE, loaded: false, list: [], archive: [], stream: [], joint: undefined, newest: undefined };
 
 /** With some trades of the stream. */
 export function withTrades(bars: Bars, trades: readonly Trade[]): Bars {
@@ -35,7 +40,7 @@ export function withTrades(bars: Bars, trades: readonly Trade[]): Bars {
   });
   const [first] = fresh;
   if (!first) return bars;
-  return shown({ ...bars, newest, joint: bars.joint ?? minuteOf(first), stream: extend(bars.stream, fresh) });
+  return shown({ ...bars, newest, joint: bars.joint ?? startOf(first, bars.unit), stream: extend(bars, fresh) });
 }
 
 /** With the archive's bars. */
@@ -54,19 +59,19 @@ function shown(bars: Bars): Bars {
 
 function joined({ archive, stream, joint }: Bars): readonly Bar[] {
   if (joint === undefined) return archive;
-  const minutes = new Map<number, Bar>();
-  // Minutes of before that the archive lacks: it is away, or not that far yet.
-  for (const bar of stream) if (bar.start < joint) minutes.set(bar.start, bar);
-  for (const bar of archive) if (bar.start <= joint) minutes.set(bar.start, bar);
+  const found = new Map<number, Bar>();
+  // Bars of before that the archive lacks: it is away, or not that far yet.
+  for (const bar of stream) if (bar.start < joint) found.set(bar.start, bar);
+  for (const bar of archive) if (bar.start <= joint) found.set(bar.start, bar);
   for (const bar of stream) {
-    const kept = minutes.get(bar.start);
-    if (bar.start > joint) minutes.set(bar.start, bar);
-    else if (bar.start === joint) minutes.set(joint, kept ? meeting(kept, bar) : bar);
+    const kept = found.get(bar.start);
+    if (bar.start > joint) found.set(bar.start, bar);
+    else if (bar.start === joint) found.set(joint, kept ? meeting(kept, bar) : bar);
   }
-  return [...minutes.values()].sort((a, b) => a.start - b.start);
+  return [...found.values()].sort((a, b) => a.start - b.start).slice(-MOST_BARS);
 }
 
-/** The minute that neither has whole: prices of both, and the larger of two volumes that are both too small. */
+/** The bar that neither has whole: prices of both, and the larger of two volumes that are both too small. */
 function meeting(archive: Bar, stream: Bar): Bar {
   return {
     start: archive.start,
@@ -79,20 +84,20 @@ function meeting(archive: Bar, stream: Bar): Bar {
   };
 }
 
-function extend(list: readonly Bar[], trades: readonly Trade[]): readonly Bar[] {
-  const next = [...list];
+function extend({ stream, unit }: Bars, trades: readonly Trade[]): readonly Bar[] {
+  const next = [...stream];
   for (const trade of trades) {
-    const start = minuteOf(trade);
+    const start = startOf(trade, unit);
     const place = next.findLastIndex((bar) => bar.start <= start);
     const bar = next[place];
     if (bar && bar.start === start) next[place] = added(bar, trade);
     else next.splice(place + 1, 0, begun(start, trade));
   }
-  return next;
+  return next.slice(-MOST_BARS);
 }
 
-function minuteOf(trade: Trade): number {
-  return Math.floor(trade.at / 1000 / MINUTE) * MINUTE;
+function startOf(trade: Trade, unit: number): number {
+  return Math.floor(trade.at / 1000 / unit) * unit;
 }
 
 function begun(start: number, { price, quantity, cumulative }: Trade): Bar {
@@ -110,13 +115,22 @@ function added(bar: Bar, { price, quantity, cumulative }: Trade): Bar {
   };
 }
 
+/** Of what bars those of `span` seconds are made. */
+export function unitOf(span: number): number {
+  return span < MINUTE ? SECOND : MINUTE;
+}
+
+/** How wide bars are drawn where nobody has chosen: as narrow as a young day needs, so that there is something to see. */
+export function usualSpan(minutes: number): number {
+  if (minutes < 5) return SECOND;
+  return minutes < 30 ? 10 : MINUTE;
+}
+
 const higher = (a: string, b: string) => (compare(a, b) > 0 ? a : b);
 const lower = (a: string, b: string) => (compare(a, b) < 0 ? a : b);
 
-/** Bars of several minutes out of bars of one. */
-export function wider(list: readonly Bar[], minutes: number): readonly Bar[] {
-  if (minutes === 1) return list;
-  const span = minutes * MINUTE;
+/** Bars of `span` seconds out of narrower ones. */
+export function wider(list: readonly Bar[], span: number): readonly Bar[] {
   const next: Bar[] = [];
   for (const bar of list) {
     const start = Math.floor(bar.start / span) * span;

@@ -108,6 +108,37 @@ export interface Day {
   readonly openGaps: number;
 }
 
+/** The last days of an instrument, as far as the archive has them. */
+export interface Daily {
+  /** The latest day that has trades, `2026-11-25`, and the price of its first one. */
+  readonly date: string;
+  readonly open: string;
+  /** The day before it that has trades, and the price of its last one. */
+  readonly before: { readonly date: string; readonly close: string } | undefined;
+}
+
+/** A stretch of time or of shares in which trades or books are missing, or may be. */
+export interface Gap {
+  readonly market: string;
+  readonly source: string;
+  /** Empty = more than one instrument. */
+  readonly symbol: string;
+  readonly tape: string;
+  readonly connection: string;
+  readonly reason: string;
+  readonly detail: string;
+  /** Nothing was missing at `from`; nothing is any more at `until`, ms. */
+  readonly from: number | undefined;
+  readonly until: number | undefined;
+  readonly open: boolean;
+  /** The shares `(after, until]` by cumulative volume that are missing; undefined = a stretch of time. */
+  readonly shares: { readonly after: number; readonly until: number } | undefined;
+  /** Shares that are still missing; undefined = a stretch of time. */
+  readonly left: number | undefined;
+  /** What a recovery left; undefined = nobody has tried. */
+  readonly residue: number | undefined;
+}
+
 /** Something that a person may want to know, as it happened. */
 export interface Happening {
   readonly at: number;

@@ -2,12 +2,12 @@
 
 import { useLayoutEffect, useState } from 'preact/hooks';
 import { stretch, clock } from '../time';
+import { Below } from './below';
 import { Chart } from './chart';
-import { Days } from './days';
-import { Feeds, Happenings } from './feeds';
 import { Head } from './head';
 import { Ladder } from './ladder';
 import { Tape } from './tape';
+import { Token } from './token';
 import { Top } from './top';
 import { linkStale, texts, type Props } from './use';
 import { Watch } from './watch';
@@ -33,25 +33,20 @@ export function App(props: Props) {
 
   return (
     <>
-      <a class="skip" href="#book">{say('skipTo')}</a>
+      <a class="skip" href="#book" inert={state.locked !== ''}>{say('skipTo')}</a>
       <Top {...props} />
-      <Lost {...props} />
-      {state.locked && <Token {...props} />}
-      <main data-panel={panel} class={linkStale(state) ? 'stale' : ''}>
+      {state.locked ? <Token {...props} /> : <Lost {...props} />}
+      <main data-panel={panel} inert={state.locked !== ''} class={linkStale(state) ? 'stale' : ''}>
         <Watch {...props} chose={() => setPanel('book')} />
         <div class="middle">
           <Head {...props} />
           <Chart {...props} />
-          <div class="below">
-            <Feeds {...props} />
-            <Days {...props} />
-            <Happenings {...props} />
-          </div>
+          <Below {...props} />
         </div>
         <Ladder {...props} />
         <Tape {...props} />
       </main>
-      <nav class="panels" aria-label={say('views')}>
+      <nav class="panels" inert={state.locked !== ''} aria-label={say('views')}>
         {PANELS.map((one) => (
           <button key={one} type="button" aria-pressed={one === panel} onClick={() => setPanel(one)}>{say(one)}</button>
         ))}
@@ -60,10 +55,19 @@ export function App(props: Props) {
   );
 }
 
-/** Said as long as nothing is heard of the gateway. */
+/** Said as long as nothing is heard of the gateway, or nothing new can be. */
 function Lost({ state, control, now }: Props) {
   const say = texts(state);
   const { phase, heardAt, retryAt, why } = state.link;
+  if (phase === 'open' && state.busGoneAt !== undefined) {
+    return (
+      <div class="lost" role="alert">
+        <strong>{say('busGone')}</strong>
+        <span>{clock(state.busGoneAt, 'kr')} KST</span>
+        <span class="num" aria-hidden="true">({stretch(now - state.busGoneAt)})</span>
+      </div>
+    );
+  }
   if (phase === 'open' || (heardAt === undefined && phase === 'connecting')) return null;
   const since = heardAt === undefined ? say('never') : `${say('lastHeard')} ${clock(heardAt, 'kr')} KST`;
   return (
@@ -76,19 +80,5 @@ function Lost({ state, control, now }: Props) {
       <button type="button" onClick={() => control.connectNow()}>{say('retryNow')}</button>
       {why && <small>{why}</small>}
     </div>
-  );
-}
-
-function Token({ state, control }: Props) {
-  const say = texts(state);
-  const [value, setValue] = useState('');
-  return (
-    <form class="lost" onSubmit={(event) => { event.preventDefault(); control.giveToken(value.trim()); }}>
-      <label>
-        {say('tokenAsk')}: <input type="password" autocomplete="off" aria-label={say('token')} value={value}
-          onInput={(event) => setValue(event.currentTarget.value)} />
-      </label>
-      <button type="submit">{say('retryNow')}</button>
-    </form>
   );
 }

@@ -16,7 +16,6 @@ export function Feeds({ state, now }: Props) {
   return (
     <section class="panel feeds" aria-labelledby="feeds-title">
       <h2 id="feeds-title">{say('feeds')}</h2>
-      {state.busGoneAt !== undefined && <p class="note warn" role="status">{say('busGone')} ({clock(state.busGoneAt, 'kr')} KST)</p>}
       {!state.archive && <p class="note warn" role="status">{say('archiveGone')}</p>}
       <div class="scroll" tabIndex={0} role="region" aria-labelledby="feeds-title">
         <table>
@@ -72,20 +71,17 @@ export function Happenings({ state }: Props) {
   const say = texts(state);
   const { language } = state.preferences;
   return (
-    <section class="panel happenings" aria-labelledby="happenings-title">
-      <h2 id="happenings-title">{say('happenings')}</h2>
-      <div class="scroll" tabIndex={0} role="region" aria-labelledby="happenings-title">
-        <ol>
-          {state.happenings.map((one, place) => (
-            <li key={state.happenings.length - place}>
-              <time class="num">{clock(one.at, 'kr')}</time>
-              <span class="who">{one.market && word(language, one.market)} {one.source && word(language, one.source)}</span>
-              <span><strong>{word(language, one.what, 'what_')}</strong> {one.detail}</span>
-            </li>
-          ))}
-        </ol>
-        {state.happenings.length === 0 && <p class="empty">{say('noHappenings')}</p>}
-      </div>
-    </section>
+    <>
+      <ol>
+        {state.happenings.map((one, place) => (
+          <li key={state.happenings.length - place}>
+            <time class="num">{clock(one.at, 'kr')}</time>
+            <span class="who">{one.market && word(language, one.market)} {one.source && word(language, one.source)}</span>
+            <span><strong>{word(language, one.what, 'what_')}</strong> {one.detail}</span>
+          </li>
+        ))}
+      </ol>
+      {state.happenings.length === 0 && <p class="empty">{say('noHappenings')}</p>}
+    </>
   );
 }

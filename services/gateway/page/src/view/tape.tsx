@@ -6,7 +6,7 @@ import { unseen } from '../state/tape';
 import type { Side } from '../state/words';
 import { clock } from '../time';
 import { word, type TextName } from '../texts';
-import { texts, type Props } from './use';
+import { marketStale, texts, type Props } from './use';
 
 const SHOWN = 80;
 const SIDES: Record<Side, readonly [look: string, name: TextName]> = {
@@ -16,13 +16,21 @@ const SIDES: Record<Side, readonly [look: string, name: TextName]> = {
   unspecified: ['', 'noSide'],
 };
 
+/** How far a large print reaches; of a small one nothing is drawn. */
+function part(quantity: number, most: number): string {
+  const percent = Math.round((100 * quantity) / most);
+  return percent < 12 ? '0%' : `${percent}%`;
+}
+
 export function Tape({ state }: Props) {
   const say = texts(state);
   const { chosen, language } = state.preferences;
   const market = chosen?.market ?? 'kr';
   const digits = digitsOf(market);
+  const shown = state.tape.slice(0, SHOWN);
+  const most = Math.max(1, ...shown.map(({ quantity }) => quantity));
   return (
-    <section class="panel tape" aria-labelledby="tape-title">
+    <section class={`panel tape ${marketStale(state, market) ? 'old' : ''}`} aria-labelledby="tape-title">
       <h2 id="tape-title">{say('tape')}</h2>
       <div class="scroll" tabIndex={0} role="region" aria-labelledby="tape-title">
         <table>
@@ -30,7 +38,7 @@ export function Tape({ state }: Props) {
             <tr><th scope="col">{say('time')}</th><th scope="col">{say('price')}</th><th scope="col">{say('quantity')}</th><th scope="col">{say('source')}</th></tr>
           </thead>
           <tbody>
-            {state.tape.slice(0, SHOWN).map((trade, place) => {
+            {shown.map((trade, place) => {
               const missing = unseen(trade, state.tape[place + 1]);
               const [look, name] = SIDES[trade.side];
               return (
@@ -38,7 +46,7 @@ export function Tape({ state }: Props) {
                   <tr class={trade.late ? 'late' : ''}>
                     <td class="num">{clock(trade.at, market)}</td>
                     <td class={`num ${look}`}>{showPrice(trade.price, digits)}</td>
-                    <td class={`num ${look}`} title={say(name)}>{showCount(trade.quantity)}<span class="hidden"> {say(name)}</span></td>
+                    <td class={`num size ${look}`} title={say(name)} style={{ '--part': part(trade.quantity, most) }}>{showCount(trade.quantity)}<span class="hidden"> {say(name)}</span></td>
                     <td><small>{word(language, trade.source)}{trade.late && ` · ${say('late')}`}</small></td>
                   </tr>
                   {missing > 0 && <tr class="unseen"><td colSpan={4}>{showCount(missing)}{say('unseen')}</td></tr>}

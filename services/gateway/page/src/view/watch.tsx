@@ -1,12 +1,12 @@
 // The watch list, and the search that fills it.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { digitsOf, showPrice } from '../decimal';
+import { digitsOf, showPercent, showPrice } from '../decimal';
 import { found } from '../find';
 import { nameOf, type Instrument } from '../state/words';
 import { clock } from '../time';
 import { word } from '../texts';
-import { listedOf, tapeName, texts, type Props } from './use';
+import { baseOf, changeOf, listedOf, marketStale, tapeName, texts, type Props } from './use';
 
 export function Watch(props: Props & { chose: () => void }) {
   const { state, control, chose } = props;
@@ -32,15 +32,17 @@ export function Watch(props: Props & { chose: () => void }) {
         {watch.map((one, place) => {
           const name = nameOf(one);
           const quote = state.quotes[name];
-          const tick = quote && quote.tick !== 0 ? (quote.tick > 0 ? 'up' : 'down') : '';
+          const change = quote && changeOf(quote.price, baseOf(state, one));
+          // Without a day to compare with, the last step.
+          const way = change ? change.way : quote && quote.tick !== 0 ? (quote.tick > 0 ? 'up' : 'down') : '';
           return (
-            <li key={name}>
+            <li key={name} class={marketStale(state, one.market) ? 'old' : ''}>
               <button type="button" class="row" aria-current={chosen !== undefined && nameOf(chosen) === name}
                 onKeyDown={(event) => onKey(event, place, one)} onClick={() => { control.choose(one); chose(); }}>
                 <span class="name">{listedOf(state, one)?.name || one.symbol}</span>
-                <span class={`num price ${tick}`}>{quote ? showPrice(quote.price, digitsOf(one.market)) : '–'}</span>
-                <small class="where">{listedOf(state, one)?.name ? `${one.symbol} ` : ''}{tapeName(state.preferences.language, one.tape)}</small>
-                <small class="num">{quote ? clock(quote.at, one.market) : ''}</small>
+                <span key={quote?.cumulative} class={`num price ${way} ${quote && quote.tick > 0 ? 'rose' : quote && quote.tick < 0 ? 'fell' : ''}`}>{quote ? showPrice(quote.price, digitsOf(one.market)) : '–'}</span>
+                <small class="where num">{listedOf(state, one)?.name ? `${one.symbol} ` : ''}{tapeName(state.preferences.language, one.tape)}</small>
+                <small class={`num ${change?.way ?? ''}`} title={quote && clock(quote.at, one.market)}>{change ? showPercent(change.points) : quote ? clock(quote.at, one.market) : ''}</small>
               </button>
               <button type="button" class="remove" aria-label={`${say('remove')}: ${one.symbol} ${one.tape}`} title={say('remove')}
                 onClick={() => control.remove(one)}>×</button>

@@ -124,7 +124,7 @@ impl KisRest {
     pub async fn page(&self, call: &str, request: &PageRequest) -> Result<Page, PageError> {
         let result = self.asked(call, request).await;
         let outcome = result.as_ref().map_or_else(PageError::word, |_| "ok");
-        metrics::counter!("broker_pages_total", "source" => "kis", "outcome" => outcome).increment(1);
+        metrics::counter!("sise_broker_pages_total", "outcome" => outcome).increment(1);
         result
     }
 

@@ -130,7 +130,7 @@ impl KisSession {
             None => slot.in_flight(),
         };
         let Some(index) = self.slots.iter().position(named) else {
-            metrics::counter!("broker_unmatched_answers_total", "code" => answer.code.clone()).increment(1);
+            metrics::counter!("sise_broker_unmatched_answers_total").increment(1);
             return;
         };
         match verdict {
@@ -278,7 +278,7 @@ impl Protocol for KisSession {
                 self.check_settled(now.elapsed, actions);
             }
             Some(Control::Unknown) | None => {
-                metrics::counter!("broker_unknown_control_total", "source" => "kis").increment(1);
+                metrics::counter!("sise_broker_unknown_control_total").increment(1);
             }
         }
         false

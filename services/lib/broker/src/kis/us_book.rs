@@ -6,9 +6,9 @@
 //! Captured 2026-07-10: 10 levels, 71 fields. Old documents show one level (17). Level k starts at `11 + 6(k-1)` with
 //! bid price, ask price, bid size, ask size, and the changes of both sizes. No trading day, no cumulative volume.
 //!
-//! All records of this broker have only ever grown at their end. So one to five fields beyond the ten levels are taken
-//! for new ones at the end if BVOL and AVOL are the sums of the levels, as in every capture; else a field stands where
-//! it does not belong, and the record is refused.
+//! Any other number of levels, and one to five fields beyond the ten (all records of this broker have only ever grown at
+//! their end), is taken only if BVOL and AVOL are the sums of the levels, as in every capture; else the record was cut, or
+//! a field stands where it does not belong, and it is refused.
 
 use market::calendar::SessionClock;
 use market::{At, Codes, Level, Levels, OrderBook, Quantity};
@@ -36,7 +36,7 @@ pub fn parse(fields: &Fields<'_>, clock: &mut SessionClock) -> Result<OrderBook,
             Level { price: fields.price(first + 1, "PASK")?, quantity: fields.quantity(first + 3, "VASK")? };
     }
     let (bid_total, ask_total) = (fields.quantity(7, "BVOL")?, fields.quantity(8, "AVOL")?);
-    if width > HEAD + LEVEL * Levels::MAX {
+    if width != HEAD + LEVEL * Levels::MAX && width != HEAD + LEVEL {
         for (levels, total, index, name) in [(&bids, bid_total, 7, "BVOL"), (&asks, ask_total, 8, "AVOL")] {
             if sum(levels) != Some(total) {
                 let problem =
@@ -98,6 +98,25 @@ mod tests {
         let (summary, items) = parse(&format!("0|HDFSASP0|002|{}^7^{}^7", both[0], both[1])).expect("frame");
         assert_eq!((summary.records, summary.extra_fields, items.len()), (2, 1, 2));
         assert!(items.iter().all(|item| matches!(item, Item::OrderBook(_))));
+    }
+
+    #[test]
+    fn a_record_that_was_cut_is_refused() {
+        let line = BOOKS.lines().next().expect("line");
+        // One level is a form of its own. Of the last field, which nobody reads, nothing is missed.
+        let (one, all) = (line.match_indices('^').nth(15).expect("field").0, line.rfind('^').expect("field"));
+        let (one_ends, mut taken) = (line.match_indices('^').nth(16).expect("field").0, Vec::new());
+        for cut in 0..line.len() {
+            let is_book = |items: &[Item]| items.iter().any(|item| matches!(item, Item::OrderBook(_)));
+            if parse(&line[..cut]).is_ok_and(|(_, items)| is_book(&items)) {
+                taken.push(cut);
+            }
+        }
+        let expected = |cut: &usize| (one..=one_ends).contains(cut) || *cut > all;
+        assert!(
+            !taken.is_empty() && taken.iter().all(expected),
+            "{taken:?} beside {one}..={one_ends}, {all}.."
+        );
     }
 
     #[test]

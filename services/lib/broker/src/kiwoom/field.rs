@@ -16,7 +16,7 @@ const AHEAD_LIMIT: i64 = 3_600 * SECOND;
 
 /// Something out of the ordinary was taken as it was meant.
 pub fn tolerated(what: &'static str) {
-    metrics::counter!("broker_tolerated_total", "source" => "kiwoom", "what" => what).increment(1);
+    metrics::counter!("sise_broker_tolerated_total", "what" => what).increment(1);
 }
 
 impl Row<'_> {

@@ -180,7 +180,7 @@ impl KiwoomRest {
     pub async fn page(&self, call: &str, request: &PageRequest) -> Result<Page, PageError> {
         let result = self.asked(call, request).await;
         let outcome = result.as_ref().map_or_else(PageError::word, |_| "ok");
-        metrics::counter!("broker_pages_total", "source" => "kiwoom", "outcome" => outcome).increment(1);
+        metrics::counter!("sise_broker_pages_total", "outcome" => outcome).increment(1);
         result
     }
 
@@ -249,7 +249,7 @@ impl KiwoomRest {
                 return Err(failure.into());
             }
             if matches!(failure, Failure::Limited(_) | Failure::LimitedAll(_)) {
-                metrics::counter!("broker_rate_limited_total", "source" => "kiwoom").increment(1);
+                metrics::counter!("sise_broker_rate_limited_total").increment(1);
             }
             tracing::debug!(call = asked.call, ?failure, wait_ms = wait.as_millis(), "page tried again");
             sleep(wait).await;

@@ -165,8 +165,7 @@ impl KiwoomSession {
             // One request is under way, so an answer without a name belongs to it.
             (Asked::Unnamed, false, Some(_)) => self.judged(answer, now, actions),
             _ => {
-                let code = answer.precise_code();
-                metrics::counter!("broker_unmatched_answers_total", "code" => code).increment(1);
+                metrics::counter!("sise_broker_unmatched_answers_total").increment(1);
             }
         }
     }
@@ -205,7 +204,7 @@ impl KiwoomSession {
                 None
             }
             Verdict::RateLimited(Limit::Registrations) if self.pace < SLOWEST_PACE => {
-                metrics::counter!("broker_requests_too_fast_total", "source" => "kiwoom").increment(1);
+                metrics::counter!("sise_broker_requests_too_fast_total").increment(1);
                 self.pace = (self.pace * 2).min(SLOWEST_PACE);
                 self.plan.too_fast(now, Duration::from_secs(1));
                 None
@@ -252,7 +251,7 @@ impl KiwoomSession {
     /// Another session has the key now: when to come back.
     fn kicked(&self) -> Retry {
         let kicks = self.key.kicks.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        metrics::counter!("broker_kicked_total", "key" => self.key.name.clone()).increment(1);
+        metrics::counter!("sise_broker_kicked_total").increment(1);
         if kicks < self.rules.kicks {
             return Retry::After(self.rules.kicked_wait);
         }
@@ -294,7 +293,7 @@ impl KiwoomSession {
 
     fn show_unheard(&mut self, count: u32) {
         self.unheard = count;
-        metrics::gauge!("broker_unheard_items", "key" => self.key.name.clone()).set(count);
+        metrics::gauge!("sise_broker_unheard_items", "key" => self.key.name.clone()).set(count);
     }
 
     fn check_silence(&mut self, now: Now, actions: &mut Vec<Action>) {
@@ -351,7 +350,7 @@ impl Protocol for KiwoomSession {
             Some(Control::System { code, message }) => self.system(&code, &message, actions),
             Some(Control::Answer(asked, answer)) => self.answered(asked, &answer, now.elapsed, actions),
             Some(Control::Unknown) => {
-                metrics::counter!("broker_unknown_control_total", "source" => "kiwoom").increment(1);
+                metrics::counter!("sise_broker_unknown_control_total").increment(1);
             }
         }
         false

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::{ConnectOptions, ServerAddr};
+use async_nats::{Auth, ConnectOptions, ServerAddr};
+use nkeys::{KeyPair, KeyPairType};
 use serde::Deserialize;
 
 use super::ConnectError;
@@ -52,6 +54,9 @@ pub struct NatsSettings {
     /// Password by service, `-` written as `_`: `SISE__NATS__PASSWORDS__KIS_SERVICE` serves the server's file and
     /// the service alike.
     pub passwords: BTreeMap<String, Password>,
+    /// File with the nkey seed of the service, in place of a password: the server then knows a public key alone, and the
+    /// seed never travels. A folder holds one for each service, `<service>.nk`, so that one setting serves all.
+    pub seed_file: Option<PathBuf>,
     /// Certificate authority of the server (PEM), for `tls://` with a certificate of one's own.
     pub ca_file: Option<PathBuf>,
     /// Messages that a publisher has unacknowledged at most. Measured on loopback, 100 to 4,000 are alike (about 90,000/s
@@ -77,6 +82,7 @@ impl Default for NatsSettings {
             user: String::new(),
             password: Password::default(),
             passwords: BTreeMap::new(),
+            seed_file: None,
             ca_file: None,
             window_messages: 1_000,
             window_bytes: 8 << 20,
@@ -95,6 +101,10 @@ impl NatsSettings {
     /// [`ConnectError::Url`] or [`ConnectError::Setting`] with the key.
     pub fn check(&self) -> Result<(), ConnectError> {
         self.servers()?;
+        // A single file must be there at the start; of a folder each service needs its own alone.
+        if let Some(path) = self.seed_file.as_ref().filter(|path| !path.is_dir()) {
+            seed(path)?;
+        }
         for (key, value) in [("window_messages", self.window_messages), ("window_bytes", self.window_bytes)] {
             if value == 0 {
                 return Err(ConnectError::Setting { key, problem: "must be at least 1" });
@@ -109,14 +119,31 @@ impl NatsSettings {
         Ok(())
     }
 
-    /// The user and password of `service`, if any.
-    pub(super) fn credentials(&self, service: &str) -> Option<(String, Password)> {
-        if self.user.is_empty() {
-            let password = self.passwords.get(&service.replace('-', "_"))?;
-            Some((service.to_owned(), password.clone()))
-        } else {
-            Some((self.user.clone(), self.password.clone()))
+    /// The user that `service` is at the server, when it has anything to show for it.
+    fn user_of(&self, service: &str) -> Option<String> {
+        if !self.user.is_empty() {
+            return Some(self.user.clone());
         }
+        let shown = self.seed_file.is_some() || self.passwords.contains_key(&service.replace('-', "_"));
+        shown.then(|| service.to_owned())
+    }
+
+    /// What `service` shows to the server, if anything. A seed is read anew each time.
+    ///
+    /// # Errors
+    /// [`ConnectError::Seed`] when the file of the seed cannot be used.
+    pub(super) fn credentials(&self, service: &str) -> Result<Option<Credentials>, ConnectError> {
+        let Some(user) = self.user_of(service) else { return Ok(None) };
+        if let Some(path) = &self.seed_file {
+            let path = if path.is_dir() { path.join(format!("{user}.nk")) } else { path.clone() };
+            return Ok(Some(Credentials::Key(seed(&path)?)));
+        }
+        let password = if self.user.is_empty() {
+            self.passwords.get(&service.replace('-', "_")).cloned().unwrap_or_default()
+        } else {
+            self.password.clone()
+        };
+        Ok(Some(Credentials::Password { user, password }))
     }
 
     pub(super) fn servers(&self) -> Result<Vec<ServerAddr>, ConnectError> {
@@ -136,7 +163,7 @@ impl NatsSettings {
             .client_capacity(MAX_WINDOW / 8)
             // A half-open connection shows itself after two of these.
             .ping_interval(Duration::from_secs(10));
-        if let Some((user, _)) = self.credentials(service) {
+        if let Some(user) = self.user_of(service) {
             options = options.custom_inbox_prefix(format!("_INBOX.{user}"));
         }
         if let Some(path) = &self.ca_file {
@@ -146,9 +173,89 @@ impl NatsSettings {
     }
 }
 
+/// What a service shows to the server. `Debug` shows neither password nor seed.
+#[derive(Clone)]
+pub(super) enum Credentials {
+    /// A user's name and password.
+    Password { user: String, password: Password },
+    /// A key that signs what the server asks.
+    Key(Arc<KeyPair>),
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Password { user, password } => write!(f, "{user} {password:?}"),
+            Self::Key(key) => f.write_str(&key.public_key()),
+        }
+    }
+}
+
+impl Credentials {
+    /// What is sent to a server that asks with `nonce`.
+    pub(super) fn auth(&self, nonce: &[u8]) -> Result<Auth, nkeys::error::Error> {
+        let mut auth = Auth::new();
+        match self {
+            Self::Password { user, password } => {
+                auth.username = Some(user.clone());
+                auth.password = Some(password.0.clone());
+            }
+            Self::Key(key) => {
+                auth.nkey = Some(key.public_key());
+                auth.signature = Some(key.sign(nonce)?);
+            }
+        }
+        Ok(auth)
+    }
+}
+
+/// Reads the seed of a user (`SU…`). What is wrong is told without what the file holds.
+fn seed(path: &std::path::Path) -> Result<Arc<KeyPair>, ConnectError> {
+    let fail = |problem: String| ConnectError::Seed { path: path.display().to_string(), problem };
+    let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+    let wanted = || fail("not the nkey seed of a user (one line, SU and 56 letters and digits)".into());
+    let key = KeyPair::from_seed(text.trim()).map_err(|_| wanted())?;
+    if key.key_pair_type() == KeyPairType::User { Ok(Arc::new(key)) } else { Err(wanted()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// User and password, if that is what is shown.
+    fn shown(settings: &NatsSettings, service: &str) -> Option<(String, Password)> {
+        match settings.credentials(service).expect("readable") {
+            Some(Credentials::Password { user, password }) => Some((user, password)),
+            Some(Credentials::Key(_)) => panic!("a key"),
+            None => None,
+        }
+    }
+
+    #[test]
+    fn a_seed_is_a_file_or_one_of_a_folder_and_is_never_shown() {
+        let folder = tempfile::tempdir().expect("folder");
+        let key = KeyPair::new_user();
+        let file = folder.path().join("archiver.nk");
+        std::fs::write(&file, format!("{}\n", key.seed().expect("seed"))).expect("file");
+        for path in [&file, folder.path()] {
+            let settings = NatsSettings { seed_file: Some(path.into()), ..NatsSettings::default() };
+            settings.check().expect("readable");
+            let credentials = settings.credentials("archiver").expect("readable").expect("some");
+            assert_eq!(format!("{credentials:?}"), key.public_key());
+            let auth = credentials.auth(b"nonce").expect("signed");
+            key.verify(b"nonce", &auth.signature.expect("signature")).expect("by this key");
+            assert_eq!((auth.nkey, auth.password), (Some(key.public_key()), None));
+        }
+        let settings = NatsSettings { seed_file: Some(folder.path().into()), ..NatsSettings::default() };
+        let error = settings.credentials("gateway").expect_err("no file").to_string();
+        assert!(error.contains("gateway.nk") && error.contains("No such file"), "{error}");
+        std::fs::write(&file, "SUHUNTER2").expect("file");
+        let error = settings.credentials("archiver").expect_err("no seed").to_string();
+        assert!(error.contains("archiver.nk") && !error.contains("HUNTER2"), "{error}");
+        let server = KeyPair::new_server().seed().expect("seed");
+        std::fs::write(&file, server).expect("file");
+        assert!(settings.credentials("archiver").is_err(), "the seed of a server is no user's");
+    }
 
     #[test]
     fn passwords_are_never_shown() {
@@ -168,10 +275,10 @@ mod tests {
             passwords: BTreeMap::from([("kis_service".into(), Password::new("p"))]),
             ..NatsSettings::default()
         };
-        assert_eq!(settings.credentials("kis-service"), Some(("kis-service".into(), Password::new("p"))));
-        assert_eq!(settings.credentials("archiver"), None);
+        assert_eq!(shown(&settings, "kis-service"), Some(("kis-service".into(), Password::new("p"))));
+        assert_eq!(shown(&settings, "archiver"), None);
         settings.user = "someone".into();
-        assert_eq!(settings.credentials("archiver"), Some(("someone".into(), Password::default())));
+        assert_eq!(shown(&settings, "archiver"), Some(("someone".into(), Password::default())));
     }
 
     #[test]

@@ -82,6 +82,8 @@ pub struct DurableState {
     pub pending: u64,
     /// Messages delivered and not acknowledged.
     pub ack_pending: u64,
+    /// Of these, delivered more than once.
+    pub redelivered: u64,
     /// Up to this stream sequence everything is acknowledged.
     pub ack_floor: u64,
 }
@@ -152,6 +154,7 @@ impl From<&async_nats::jetstream::consumer::Info> for DurableState {
         Self {
             pending: info.num_pending,
             ack_pending: u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX),
+            redelivered: u64::try_from(info.num_redelivered).unwrap_or(u64::MAX),
             ack_floor: info.ack_floor.stream_sequence,
         }
     }

@@ -82,5 +82,5 @@ pub enum PublishError {
     },
 }
 
-/// The largest message in bytes, headers included: `max_payload` in `nats/server.conf` (1 MiB).
+/// The largest message in bytes, headers included: `max_payload` in `nats/limits.conf` (1 MiB).
 pub const MAX_MESSAGE: usize = 1 << 20;

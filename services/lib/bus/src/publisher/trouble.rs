@@ -35,7 +35,7 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// The label in the counter `bus_publish_retried_total`.
+    /// The label in the counters `sise_bus_publish_trouble_total` and `sise_bus_publish_retried_total`.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {

@@ -48,7 +48,7 @@ pub(super) async fn verify<T: Clone>(
     context.set_timeout(timeout);
     let started = Instant::now();
     let lost = try_join_all(tracks.iter().map(|track| verify_stream(&context, track))).await?;
-    metrics::histogram!("bus_check_seconds").record(started.elapsed());
+    metrics::histogram!("sise_bus_check_seconds").record(started.elapsed());
     tracing::debug!(streams = tracks.len(), elapsed = ?started.elapsed(), "acknowledged messages looked up");
     Ok(lost.into_iter().flatten().collect())
 }

@@ -123,6 +123,7 @@ impl House {
                 .expect("publisher"),
             stop_limit: LIMIT,
             unsaved: false,
+            ready: process::ready::part("bus"),
         };
         (cursor, tail_in, end_in)
     }

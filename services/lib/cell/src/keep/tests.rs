@@ -56,7 +56,17 @@ async fn a_full_journal_drops_nothing_and_tells_how_long_it_was() {
         received_ns: 1_000,
         payload: Bytes::from(vec![b'x'; 1_000]),
     };
-    let keeper = Keeper { writer, received, tail, end, acknowledged, runtime, notes: 0, kept: Vec::new() };
+    let keeper = Keeper {
+        writer,
+        received,
+        tail,
+        end,
+        acknowledged,
+        runtime,
+        notes: 0,
+        kept: Vec::new(),
+        ready: process::ready::part("journal"),
+    };
     let keeping = tokio::task::spawn_blocking(move || keeper.run(first));
 
     let sending = tokio::spawn(async move {

@@ -91,7 +91,7 @@ impl Board {
     pub async fn take(&self, group: Group, entry: &Ownership, revision: u64) {
         let Some((_, ownership)) = &self.buckets else { return };
         match ownership.replace(&format!("{}.{group}", self.market), entry, revision).await {
-            Ok(_) => metrics::counter!("cell_groups_taken_total").increment(1),
+            Ok(_) => metrics::counter!("sise_cell_groups_taken_total").increment(1),
             Err(BucketError::Changed { .. }) => info!(%group, "the group's entry was changed meanwhile"),
             Err(problem) => {
                 warn!(%group, %problem, "the group's entry was not changed, or that was not confirmed")

@@ -79,6 +79,10 @@ impl<F: Feed> Watch<F> {
         if for_silence {
             self.name_silent().await;
         }
+        for group in Group::ALL {
+            let carried = u32::from(self.owners.carried().contains(group));
+            metrics::gauge!("sise_cell_group_carried", "group" => group.as_str()).set(carried);
+        }
         let others: Vec<Source> = self.owners.others().collect();
         // A group that was taken is carried at once: the second look sees the new entry.
         for _ in 0..2 {
@@ -118,7 +122,7 @@ impl<F: Feed> Watch<F> {
         let silent = self.rates.lock().unwrap_or_else(PoisonError::into_inner).silent(&watched);
         let Some((symbols, silence)) = silent else { return };
         let count = u64::try_from(symbols.len()).unwrap_or(u64::MAX);
-        metrics::counter!("cell_symbols_silent_total").increment(count);
+        metrics::counter!("sise_cell_symbols_silent_total").increment(count);
         let note = LinkNote::Protocol(Note::Silent { symbols, silence });
         let note = Received::Note { connection: String::new(), connection_id: at_ns, at_ns, note };
         // The keeper is gone only when the cell stops.

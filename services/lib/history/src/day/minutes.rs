@@ -36,10 +36,10 @@ pub(super) fn off_hours(
         };
         let begin = end - bar.quantity.units();
         match before {
-            Some((bar_before, reached)) if begin > reached => {
-                if has_ended(tape, calendar, bar_before.start_ns, bar.start_ns) {
-                    stretches.extend(the_only_one(missing, reached, end, begin - reached));
-                }
+            Some((bar_before, reached))
+                if begin > reached && has_ended(tape, calendar, bar_before.start_ns, bar.start_ns) =>
+            {
+                stretches.extend(the_only_one(missing, reached, end, begin - reached));
             }
             None if index == 0 && begin > 0 => stretches.push(OffHours {
                 after: Quantity::ZERO,

@@ -77,7 +77,8 @@ impl Ask for BusAsk {
                 Err(error) => error,
             };
             let wait = retry.judge(error, begun.elapsed(), jitter())?;
-            metrics::counter!("history_pages_asked_again_total", "source" => source.as_str()).increment(1);
+            metrics::counter!("sise_history_pages_asked_again_total", "source" => source.as_str())
+                .increment(1);
             tracing::debug!(call, wait_ms = wait.as_millis(), "page asked for again");
             sleep(wait).await;
         }

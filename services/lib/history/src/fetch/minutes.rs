@@ -79,7 +79,7 @@ pub async fn minutes(
         let call = Call::Ka10080;
         let answer = ask.ask(call.source(), call.as_str(), &parameters, key.as_deref()).await;
         let answer = answer.map_err(|error| fail(page, read::of_ask(error)))?;
-        metrics::counter!("history_pages_total", "call" => call.as_str()).increment(1);
+        metrics::counter!("sise_history_pages_total", "call" => call.as_str()).increment(1);
         match run.take(&answer).map_err(|problem| fail(page, problem))? {
             Some(next) => key = Some(next),
             None => {

@@ -115,7 +115,7 @@ impl Walk {
                 Ok(true) => return Ok(self.fetched()),
                 Err((page, problem)) => {
                     let outcome = if matches!(problem, Problem::Ask(_)) { "no_page" } else { "not_usable" };
-                    metrics::counter!("history_fetches_broken_total", "call" => self.call.as_str(), "outcome" => outcome)
+                    metrics::counter!("sise_history_fetches_broken_total", "call" => self.call.as_str(), "outcome" => outcome)
                         .increment(1);
                     return Err(FetchError {
                         call: self.call,
@@ -145,7 +145,7 @@ impl Walk {
         };
         let answer = ask.ask(self.call.source(), self.call.as_str(), &parameters, key).await;
         let answer = answer.map_err(|error| (page, read::of_ask(error)))?;
-        metrics::counter!("history_pages_total", "call" => self.call.as_str()).increment(1);
+        metrics::counter!("sise_history_pages_total", "call" => self.call.as_str()).increment(1);
         self.take(&answer).map_err(|problem| (page, problem))
     }
 
@@ -211,7 +211,7 @@ impl Walk {
         self.returned += (page.rows.len() + page.refused.len()) as u64;
         let refused = page.refused.len();
         if refused > 0 {
-            metrics::counter!("history_rows_refused_total", "call" => self.call.as_str())
+            metrics::counter!("sise_history_rows_refused_total", "call" => self.call.as_str())
                 .increment(refused as u64);
             let number = self.pages;
             self.refused.extend(page.refused.drain(..).map(|text| format!("page {number}: {text}")));

@@ -1,7 +1,7 @@
 //! A file of symbols → its lines: `005930 삼성전자`, `AAPL NAS Apple Inc`, one instrument each.
 //!
 //! Columns stand between blanks, tabs or a comma: the symbol, in the US the listing market unless the tags of the file
-//! give one for all, and a name for the reader of the file. `#` begins a comment; empty lines are passed over.
+//! give one for all, and a name for people. `#` begins a comment; empty lines are passed over.
 
 use super::Entry;
 use super::raw::{Tags, is_listing};
@@ -30,8 +30,10 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
 impl Line<'_> {
     /// The instrument with the tags of its file.
     pub(super) fn entry(&self, tags: &Tags) -> Result<Entry, String> {
-        let listing = Some(first(self.rest).0).filter(|word| tags.market() == Market::Us && is_listing(word));
-        tags.entry(self.symbol, listing)
+        let (word, behind) = first(self.rest);
+        let listing = Some(word).filter(|word| tags.market() == Market::Us && is_listing(word));
+        let name = if listing.is_some() { behind } else { self.rest };
+        tags.entry(self.symbol, listing, Some(name))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::{Entry, Group, Kind, UniverseError};
+use super::{Entry, Group, Kind, MOST_NAME, UniverseError};
 use crate::instrument::{Market, Source, Tape};
 use crate::symbol::Symbol;
 
@@ -74,9 +74,9 @@ tagged! {
     /// One instrument.
     RawEntry {
         symbol: Spanned<String>,
-        /// For the reader of the file only.
-        #[serde(default, rename = "name")]
-        _name: Option<String>
+        /// For people.
+        #[serde(default)]
+        name: Option<String>
     }
 }
 
@@ -115,8 +115,8 @@ impl RawEntry {
     }
 
     pub(super) fn checked(self) -> Result<Entry, String> {
-        let written = self.symbol.value.clone();
-        self.tags()?.entry(&written, None)
+        let (written, name) = (self.symbol.value.clone(), self.name.clone());
+        self.tags()?.entry(&written, None, name.as_deref())
     }
 }
 
@@ -155,7 +155,12 @@ impl Tags {
     }
 
     /// The instrument `written` with these tags; `listing` is its own and wins.
-    pub(super) fn entry(&self, written: &str, listing: Option<&str>) -> Result<Entry, String> {
+    pub(super) fn entry(
+        &self,
+        written: &str,
+        listing: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Entry, String> {
         let symbol = Symbol::parse(written).map_err(|e| e.to_string())?;
         if written.bytes().any(|byte| byte.is_ascii_lowercase()) {
             return Err(format!("write it in capitals: {}", written.to_ascii_uppercase()));
@@ -172,6 +177,7 @@ impl Tags {
         }
         Ok(Entry {
             symbol,
+            name: name.map(called).filter(|name| !name.is_empty()),
             market: self.market,
             listing: listing.map(ToOwned::to_owned),
             tapes: self.tapes.clone(),
@@ -182,6 +188,12 @@ impl Tags {
             priority: self.priority,
         })
     }
+}
+
+/// A name without what does not belong into one line, cut where it is too long.
+fn called(text: &str) -> String {
+    let plain = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    plain.chars().filter(|letter| !letter.is_control()).take(MOST_NAME).collect()
 }
 
 /// Whether KIS knows the US listing market by this word.

@@ -26,6 +26,17 @@ fn plain_scalars_stay_text() {
 }
 
 #[test]
+fn a_name_is_one_line_of_bounded_length() {
+    let long = "가".repeat(61);
+    let text = format!(
+        "symbols:\n- {{symbol: 005930, name: \" 삼성  \\t전자 \"}}\n- {{symbol: 000660, name: ''}}\n- {{symbol: 035420, name: {long}}}\n"
+    );
+    let universe = Universe::from_yaml(&text).expect("universe");
+    let names: Vec<_> = universe.entries.iter().map(|e| e.name.as_deref()).collect();
+    assert_eq!(names, [Some("삼성 전자"), None, Some(&*"가".repeat(60))]);
+}
+
+#[test]
 fn priority_orders_and_defaults_come_last() {
     let text =
         "symbols:\n- symbol: 000660\n- symbol: 005930\n  priority: 2\n- symbol: 035720\n  priority: 1\n";
@@ -82,6 +93,11 @@ fn a_file_gives_its_tags_to_each_of_its_lines() {
     assert_eq!(symbols(&universe), ["AAPL", "BRK/B", "005930", "000660", "0155E0", "SPY", "QQQ"]);
     let listings: Vec<_> = universe.entries.iter().map(|e| e.listing.as_deref().unwrap_or("-")).collect();
     assert_eq!(listings, ["NAS", "NYS", "-", "-", "-", "AMS", "NAS"]);
+    let names: Vec<_> = universe.entries.iter().map(|e| e.name.as_deref().unwrap_or("-")).collect();
+    assert_eq!(
+        names,
+        ["Apple Inc", "Berkshire", "삼성전자", "SK하이닉스", "-", "NASdaq is a name here", "-"]
+    );
     let samsung = &universe.entries[2];
     assert_eq!((samsung.group, samsung.core, samsung.priority), (Group::B, true, 50));
     assert_eq!(samsung.tapes, [Tape::Krx, Tape::Nxt]);

@@ -150,6 +150,6 @@ impl Store {
 }
 
 /// A word in a column that this version cannot read.
-pub(super) fn unknown(column: &str, word: &str) -> StoreError {
+pub(crate) fn unknown(column: &str, word: &str) -> StoreError {
     StoreError::Answer { text: format!("column {column} holds a word of another version: {word:?}") }
 }

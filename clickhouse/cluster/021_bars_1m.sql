@@ -1,0 +1,47 @@
+-- Written by scripts/lib/cluster_sql.py from clickhouse/021_bars_1m.sql: change that. docs/cluster.md says how it is applied.
+-- Bars of one minute over all sources: a row for each minute that has a trade.
+--
+-- - From `trades_merged`: each trade once, from one source. Ask for a market, symbol and trade_date, as there.
+-- - Open and close are those of the cumulative volume, which orders what the second of the exchange does not.
+CREATE OR REPLACE VIEW bars_1m ON CLUSTER '{cluster}'
+(
+    market LowCardinality(String) COMMENT 'kr, us',
+    tape LowCardinality(String) COMMENT 'krx, nxt, all (both), us, day',
+    symbol LowCardinality(String) COMMENT 'bare symbol',
+    trade_date Date COMMENT 'trading day of the exchange',
+    start_time DateTime('UTC') COMMENT 'begin of the minute, by the exchange',
+    open Decimal(18, 4) COMMENT 'price of the first trade; won or dollars',
+    high Decimal(18, 4) COMMENT 'highest price; won or dollars',
+    low Decimal(18, 4) COMMENT 'lowest price; won or dollars',
+    close Decimal(18, 4) COMMENT 'price of the last trade; won or dollars',
+    volume Int64 COMMENT 'shares',
+    value Decimal(38, 4) COMMENT 'price times quantity, summed; won or dollars',
+    buy_volume Int64 COMMENT 'shares that a buyer took',
+    sell_volume Int64 COMMENT 'shares that a seller took; what is neither is an auction, or the side is not known',
+    recovered_volume Int64 COMMENT 'shares of recovered trades',
+    trades UInt64 COMMENT 'number of trades',
+    first_cumulative_volume Int64 COMMENT 'cumulative volume before the first trade',
+    last_cumulative_volume Int64 COMMENT 'cumulative volume after the last trade; the difference is volume unless shares are missing'
+)
+AS
+SELECT
+    market,
+    tape,
+    symbol,
+    trade_date,
+    toStartOfMinute(trade.exchange_ns) AS start_time,
+    argMin(trade.price, trade.cumulative_volume) AS open,
+    max(trade.price) AS high,
+    min(trade.price) AS low,
+    argMax(trade.price, trade.cumulative_volume) AS close,
+    sum(trade.quantity) AS volume,
+    sum(toDecimal128(trade.price, 4) * trade.quantity) AS value,
+    sumIf(trade.quantity, trade.aggressor_side = 'buy') AS buy_volume,
+    sumIf(trade.quantity, trade.aggressor_side = 'sell') AS sell_volume,
+    sumIf(trade.quantity, trade.origin = 'recovered') AS recovered_volume,
+    count() AS trades,
+    min(trade.cumulative_volume - trade.quantity) AS first_cumulative_volume,
+    max(trade.cumulative_volume) AS last_cumulative_volume
+FROM trades_merged AS trade
+GROUP BY market, tape, symbol, trade_date, start_time
+COMMENT 'bars of one minute'

@@ -1,7 +1,4 @@
-"""Writes clickhouse/cluster/*.sql, the tables of clickhouse/*.sql for a cluster of ClickHouse, from the ones for one server.
-
-python3 scripts/lib/cluster_sql.py           writes them
-python3 scripts/lib/cluster_sql.py --check   exit code 1 when they are not what would be written
+"""Writes the tables of clickhouse/*.sql for a cluster of ClickHouse, a file for each: python3 scripts/lib/cluster_sql.py FOLDER
 
 Every table becomes two: <name>_local, replicated within a shard, and <name>, the distributed one with the name that programs and
 views use. So the views and the queries are the same on one server and on a cluster. Rows of one instrument's day stay on one
@@ -12,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-SOURCE, TARGET = Path("clickhouse"), Path("clickhouse/cluster")
+SOURCE = Path("clickhouse")
 # What decides the shard. The ledger and the statuses are small and asked as a whole: by stream and by day.
 SHARD_BY = {
     "trades": "cityHash64(market, symbol, trade_date)",
@@ -21,7 +18,7 @@ SHARD_BY = {
     "archived": "cityHash64(stream)",
     "migrations": "cityHash64(number)",
 }
-HEAD = "-- Written by scripts/lib/cluster_sql.py from clickhouse/{name}: change that. docs/cluster.md says how it is applied.\n"
+HEAD = "-- Written by scripts/lib/cluster_sql.py from clickhouse/{name}; docs/cluster.md says how it is applied.\n"
 ON = " ON CLUSTER '{cluster}'"
 
 
@@ -60,19 +57,14 @@ def write(path):
 
 
 def main():
-    wanted = {path.name: write(path) for path in sorted(SOURCE.glob("*.sql"))}
-    there = {path.name: path.read_text() for path in TARGET.glob("*.sql")} if TARGET.is_dir() else {}
-    differ = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
-    if "--check" in sys.argv[1:]:
-        for name in differ:
-            print(f"clickhouse/cluster/{name} is not what scripts/lib/cluster_sql.py writes", file=sys.stderr)
-        sys.exit(1 if differ else 0)
-    TARGET.mkdir(exist_ok=True)
-    for name in there.keys() - wanted.keys():
-        (TARGET / name).unlink()
-    for name, text in wanted.items():
-        (TARGET / name).write_text(text)
-    print(f"{len(wanted)} files, {len(differ)} changed")
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    target = Path(sys.argv[1])
+    target.mkdir(parents=True, exist_ok=True)
+    files = sorted(SOURCE.glob("*.sql"))
+    for path in files:
+        (target / path.name).write_text(write(path))
+    print(f"{len(files)} files in {target}")
 
 
 main()

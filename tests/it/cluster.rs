@@ -68,16 +68,17 @@ fn statements(sql: &str) -> impl Iterator<Item = &str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_engine_reads_the_tables_of_a_cluster() {
-    let check =
-        Command::new("python3").current_dir(root()).args(["scripts/lib/cluster_sql.py", "--check"]).output();
-    let check = check.expect("python3");
-    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
-
     let mut stack = Stack::new(1, false);
+    let folder = stack.folder.path().join("cluster");
+    let written =
+        Command::new("python3").current_dir(root()).arg("scripts/lib/cluster_sql.py").arg(&folder).output();
+    let written = written.expect("python3");
+    assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+
     stack.start_servers().await;
     let mut replicated = 0;
     let mut read = 0;
-    let mut files: Vec<_> = std::fs::read_dir(root().join("clickhouse/cluster")).expect("folder").collect();
+    let mut files: Vec<_> = std::fs::read_dir(&folder).expect("folder").collect();
     files.sort_by_key(|file| file.as_ref().expect("file").path());
     for file in files {
         let path = file.expect("file").path();

@@ -12,7 +12,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Rights, Settings, User};
+use crate::config::Settings;
+use crate::user::{Rights, User};
 
 /// The role of a user.
 #[must_use]

@@ -7,9 +7,9 @@ use axum::http::HeaderMap;
 use base64::Engine as _;
 use process::Secret;
 
-use crate::config::User;
 use crate::error::Exception;
 use crate::request::{Request, header};
+use crate::user::User;
 
 /// The users of this server by name.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Users {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Rights;
+    use crate::user::Rights;
 
     fn users() -> Users {
         let user = |name: &str, password: &str| User {

@@ -12,7 +12,6 @@ use axum::http::{Method, Request as HttpRequest, Response, StatusCode, request::
 
 use crate::auth::Users;
 use crate::body;
-use crate::config::User;
 use crate::engine::Engine;
 use crate::error::Exception;
 use crate::request::{Request, header};
@@ -20,6 +19,7 @@ use crate::response::{Context, random_id};
 use crate::session::{self, SessionRequest};
 use crate::spool::Spool;
 use crate::statement::Statement;
+use crate::user::User;
 
 /// What every request needs.
 #[derive(Debug)]

@@ -25,6 +25,7 @@ mod spool;
 mod sql;
 mod statement;
 mod streaming;
+mod user;
 mod users_file;
 
 fn main() -> std::process::ExitCode {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::access;
-use crate::config::User;
 use crate::error::Exception;
 use crate::ffi::Statistics;
 use crate::session::SessionRequest;
 use crate::spool::SpoolFile;
 use crate::sql::{Formatted, quote, quote_name};
+use crate::user::User;
 
 /// One request as the engine sees it.
 #[derive(Debug)]
@@ -169,7 +169,7 @@ mod tests {
     use process::Secret;
 
     use super::*;
-    use crate::config::Rights;
+    use crate::user::Rights;
 
     fn statement(settings: &[(&str, &str)]) -> Statement {
         let user = User {

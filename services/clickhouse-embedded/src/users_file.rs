@@ -7,7 +7,7 @@ use std::path::Path;
 use process::ConfigError;
 use roxmltree::{Document, Node};
 
-use crate::config::{Password, Rights, User, plain};
+use crate::user::{Password, Rights, User, plain};
 
 /// Largest users file, bytes: one is a few kilobytes.
 const MOST: usize = 1 << 20;

@@ -12,6 +12,7 @@ mod take;
 #[cfg(test)]
 mod tests;
 mod text;
+mod wanted;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -21,7 +22,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use picture::{Picture, Verdict};
-use take::{Camera, service_of};
+use take::Camera;
+use wanted::service_of;
 
 /// Something needs a person.
 const ATTENTION: u8 = 1;

@@ -6,7 +6,7 @@ use process::clock::now_ns;
 use store::report::LastLink;
 
 use super::picture::{Consumer, Link, LinkState, Owned, Part, Registrations, Stream};
-use super::take::Wanted;
+use super::wanted::Wanted;
 use crate::look::board::State;
 use crate::symbols::Room;
 

@@ -5,7 +5,7 @@ use market::ownership::Rules;
 use market::{Health, Market, Verdict};
 
 use super::picture::{Part, Service, State};
-use super::take::Wanted;
+use super::wanted::Wanted;
 use crate::look::SERVICES;
 use crate::look::board::State as Board;
 use crate::look::gap_finder::Work;

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use bus::{Client, NatsSettings, Topology};
 use cell::settings::RawJournal;
-use market::{Group, Market};
+use market::Market;
 use process::clock::now_ns;
 use process::config::Sources;
 use serde::Deserialize;
 use store::{ClickhouseSettings, Store};
 
 use super::picture::{Part, Picture, Server, VERSION, Verdict};
+use super::wanted::Wanted;
 use super::{archive, buses, disks, processes};
 use crate::json::clock;
 use crate::look::board::{Board, State};
-use crate::{look, symbols};
 
 /// How long the servers may take to answer at all.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -162,34 +162,4 @@ async fn boards(context: &bus::Context) -> Result<Vec<State>, String> {
         all.push(board.look().await.map_err(|error| error.to_string())?);
     }
     Ok(all)
-}
-
-/// What settings and symbols file want.
-pub struct Wanted {
-    /// Each broker in each market that has a key or is wanted.
-    pub rooms: Result<Vec<symbols::Room>, String>,
-    /// The groups that have symbols, by market.
-    pub groups: Result<Vec<(Market, Group)>, String>,
-}
-
-impl Wanted {
-    fn read(config: &[PathBuf]) -> Self {
-        let universe = symbols::configured(config).map_err(|error| format!("{error:#}"));
-        let groups = universe
-            .map(|universe| universe.entries.iter().map(|entry| (entry.market, entry.group)).collect());
-        Self { rooms: symbols::rooms(config).map_err(|error| format!("{error:#}")), groups }
-    }
-
-    /// Whether the settings here have a key for a service; none = they cannot be read.
-    pub fn has_key(&self, service: &cell::Service) -> Option<bool> {
-        let rooms = self.rooms.as_ref().ok()?;
-        let of = |room: &&symbols::Room| room.source == service.source && room.market == service.market;
-        Some(rooms.iter().find(of).is_some_and(|room| room.room > 0))
-    }
-}
-
-/// The name of the service of a broker in a market.
-pub fn service_of(market: &str, source: &str) -> &'static str {
-    let of = |one: &&cell::Service| one.market.as_str() == market && one.source.as_str() == source;
-    look::SERVICES.iter().find(of).map_or("", |service| service.name)
 }

@@ -3,8 +3,8 @@
 //! The day is known share for share. What the feed delivered is published as the cell's user would; the pages of the
 //! broker are answered here, so that each of them is counted.
 
-mod cell;
-mod day;
+pub mod cell;
+pub mod day;
 
 use std::process::{Output, Stdio};
 
@@ -76,7 +76,8 @@ impl Road {
     }
 }
 
-fn nats(stack: &Stack) -> bus::NatsSettings {
+/// How the brokers' cells connect.
+pub fn nats(stack: &Stack) -> bus::NatsSettings {
     let command = stack.command("sise");
     let value = |name: &str| {
         let found = command.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value);

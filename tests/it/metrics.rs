@@ -3,9 +3,11 @@
 //!
 //! With a real Prometheus where there is one (`scripts/lib/prometheus.sh` takes Debian's).
 
+mod causes;
 mod live;
 mod page;
 mod prometheus;
+mod services;
 
 use std::collections::BTreeSet;
 use std::process::Command;

@@ -2,14 +2,14 @@
 //! and those fire whose causes can be made in seconds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use serde_json::json;
 
 use super::page::{Row, dashboard, metric, page, rules};
-use super::prometheus::{Prometheus, program};
-use crate::support::{Stack, until};
+use super::prometheus::{Prometheus, SHORT, program};
+use super::services::{Addresses, SYMBOLS, ask, fires, ready, write_symbols};
+use crate::support::{Stack, root, until};
 
 const SERVICES: [&str; 7] = [
     "kis-service",
@@ -20,25 +20,6 @@ const SERVICES: [&str; 7] = [
     "gateway",
     "clickhouse-embedded",
 ];
-
-/// Few enough for one key of each broker: a core symbol of group A, another one, one of group B, one of the US.
-const SYMBOLS: &str = "symbols:
-- {symbol: 005930, core: true, group: A}
-- {symbol: 005380, group: A}
-- {symbol: 068270, group: B}
-- {symbol: AAPL, market: us, listing: NAS}
-";
-
-/// Where each service tells its figures.
-type Addresses = Vec<(&'static str, SocketAddr)>;
-
-fn write_symbols(stack: &Stack, text: &str) -> String {
-    // As an editor does: a new file takes the old one's place.
-    let (new, file) = (stack.folder.path().join("symbols.new"), stack.folder.path().join("symbols.yaml"));
-    std::fs::write(&new, text).expect("symbols");
-    std::fs::rename(new, &file).expect("symbols");
-    file.display().to_string()
-}
 
 /// All services, ready.
 async fn running() -> (Stack, Addresses) {
@@ -66,26 +47,8 @@ async fn running() -> (Stack, Addresses) {
     let feeds = "SELECT uniqExact(market, source) FROM trades";
     until("rows of every feed", async || stack.number(feeds).await == 3).await;
     stack.start("gap-finder");
-    let mut addresses = Vec::new();
-    for service in SERVICES {
-        let address = stack.address(service, r#""message":"metrics served","address":""#).await;
-        // After a restart it is asked at the same address.
-        let variable = format!("SISE__METRICS__{}", service.replace('-', "_").to_uppercase());
-        stack.set(&variable, &address.to_string());
-        addresses.push((service, address));
-    }
-    for (service, address) in &addresses {
-        until(&format!("{service} is ready"), async || ask(&stack, *address, "readyz").await.0 == 200).await;
-        assert_eq!(ask(&stack, *address, "livez").await, (200, "alive\n".to_owned()));
-    }
+    let addresses = ready(&mut stack, &SERVICES).await;
     (stack, addresses)
-}
-
-async fn ask(stack: &Stack, address: SocketAddr, path: &str) -> (u16, String) {
-    let Ok(answer) = stack.http.get(format!("http://{address}/{path}")).send().await else {
-        return (0, String::new());
-    };
-    (answer.status().as_u16(), answer.text().await.unwrap_or_default())
 }
 
 /// What one service says of each metric: its type, its labels, whether it has a help line.
@@ -155,18 +118,6 @@ fn line_of_span(stack: &Stack, service: &str, span: &str) -> Option<serde_json::
     lines.find(|line| line["span"]["name"] == span)
 }
 
-/// Waits until each alert has fired for its service; nothing had fired before.
-async fn fires(prometheus: &Prometheus, begun: Instant, causes: &[(&str, &str)]) {
-    for (alert, service) in causes {
-        let wanted = ((*alert).to_owned(), (*service).to_owned());
-        until(&format!("{alert} fires for {service}"), async || {
-            prometheus.ever_fired().await.contains(&wanted)
-        })
-        .await;
-        println!("{alert} fires for {service} {} s after the causes were made", begun.elapsed().as_secs());
-    }
-}
-
 /// So many looks of Prometheus, two seconds apart, all has to be well: longer than any rule looks back and waits here.
 const WELL: u32 = 20;
 
@@ -204,7 +155,10 @@ async fn services_have_what_the_page_says_and_alerts_fire_for_their_causes_alone
     let Some(program) = program("SISE_PROMETHEUS", "prometheus") else { return };
     // What takes minutes or gigabytes in earnest.
     let thresholds = [("ArchiveLag", "> 60", "> 5"), ("JournalBacklog", "> 0.1", "> 0.01")];
-    let prometheus = Prometheus::start(&mut stack, program, &addresses, &thresholds).await;
+    let prometheus = Prometheus::start(&mut stack, program, &addresses, &SHORT, &thresholds).await;
+    let places =
+        std::fs::read_to_string(root().join("config/observe/prometheus.loopback.yml")).expect("config");
+    assert_eq!(places.matches("labels: {service: ").count(), SERVICES.len(), "a service that is not here");
     silent_while_all_is_well(&prometheus).await;
     causes_at_the_brokers(&mut stack, &prometheus).await;
     causes_at_clickhouse(&mut stack, &prometheus).await;

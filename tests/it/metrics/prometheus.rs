@@ -24,13 +24,20 @@ pub fn program(variable: &str, name: &str) -> Option<PathBuf> {
 
 /// How often is looked, in place of ten seconds.
 const EVERY: &str = "2s";
-/// How long a cause has to last in this test, in place of the minutes of the rules; and how far back a rise counts. A busy
-/// machine may fail to answer for some seconds.
-const FOR: &str = "15s";
-const RANGE: &str = "20s";
 
-/// The rules with short times; each of `thresholds` replaces what stands once in the expression of an alert.
-fn faster(rules: &str, thresholds: &[(&str, &str, &str)]) -> String {
+/// What takes the place of the minutes of the rules.
+pub struct Pace {
+    /// How long a cause has to last.
+    pub hold: &'static str,
+    /// How far back a rise counts; none = as in the rules.
+    pub range: Option<&'static str>,
+}
+
+/// All is over soon, and a busy machine may fail to answer for some seconds.
+pub const SHORT: Pace = Pace { hold: "15s", range: Some("20s") };
+
+/// The rules at a pace; each of `thresholds` replaces what stands once in the expression of an alert.
+fn faster(rules: &str, pace: &Pace, thresholds: &[(&str, &str, &str)]) -> String {
     let mut alert = String::new();
     let mut replaced = BTreeSet::new();
     let mut out = Vec::new();
@@ -40,7 +47,7 @@ fn faster(rules: &str, thresholds: &[(&str, &str, &str)]) -> String {
             alert = name.to_owned();
         }
         if let Some((before, _)) = line.split_once("for: ") {
-            line = format!("{before}for: {FOR}");
+            line = format!("{before}for: {}", pace.hold);
         }
         for (of, from, to) in thresholds.iter().filter(|(of, ..)| *of == alert) {
             if line.trim_start().starts_with("expr:") {
@@ -49,20 +56,20 @@ fn faster(rules: &str, thresholds: &[(&str, &str, &str)]) -> String {
                 replaced.insert(*of);
             }
         }
-        out.push(shorter(&line));
+        out.push(pace.range.map_or_else(|| line.clone(), |range| shorter(&line, range)));
     }
     assert_eq!(replaced.len(), thresholds.len());
     out.join("\n")
 }
 
 /// Ranges such as `[5m]` become short.
-fn shorter(line: &str) -> String {
+fn shorter(line: &str, short: &str) -> String {
     let mut out = String::new();
     let mut rest = line;
     while let Some((before, behind)) = rest.split_once('[') {
         let (range, after) = behind.split_once(']').expect("the end of a range");
         assert!(range.ends_with(['m', 'h']), "{line}");
-        out.push_str(&format!("{before}[{RANGE}]"));
+        out.push_str(&format!("{before}[{short}]"));
         rest = after;
     }
     out + rest
@@ -75,18 +82,19 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts `program`, which reads `targets` (name and address of each service).
+    /// Starts `program`, which reads `targets` (name and address of each service) and no other service.
     pub async fn start(
         stack: &mut Stack,
         program: PathBuf,
         targets: &[(&'static str, SocketAddr)],
+        pace: &Pace,
         thresholds: &[(&str, &str, &str)],
     ) -> Self {
         let folder = stack.folder.path().join("prometheus");
         fs::create_dir(&folder).expect("folder");
         let observe = root().join("config/observe");
         let rules = fs::read_to_string(observe.join("alerts.yml")).expect("alerts");
-        fs::write(folder.join("alerts.yml"), faster(&rules, thresholds)).expect("alerts");
+        fs::write(folder.join("alerts.yml"), faster(&rules, pace, thresholds)).expect("alerts");
         let config = fs::read_to_string(observe.join("prometheus.loopback.yml")).expect("prometheus.yml");
         let mut lines = Vec::new();
         let mut seen = BTreeSet::new();
@@ -98,9 +106,8 @@ impl Prometheus {
             };
             if let Some(service) = line.trim().strip_prefix("labels: {service: ") {
                 let service = service.trim_end_matches('}');
-                let (_, address) =
-                    targets.iter().find(|(name, _)| *name == service).expect("a target for each service");
                 lines.pop();
+                let Some((_, address)) = targets.iter().find(|(name, _)| *name == service) else { continue };
                 lines.push(format!("      - targets: [\"{address}\"]"));
                 seen.insert(service.to_owned());
             }

@@ -185,6 +185,13 @@ impl Stack {
         assert!(child.wait().expect("status").success(), "{name} did not end well: {}", self.said(name));
     }
 
+    /// Sends a running part a signal, such as `STOP`.
+    pub fn signal(&self, name: &str, signal: &str) {
+        let id = self.parts.get(name).expect("a running part").id().to_string();
+        let sent = Command::new("kill").args([&format!("-{signal}"), &id]).status();
+        assert!(sent.expect("kill").success());
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self, name: &str) {
         let mut child = self.parts.remove(name).expect("a running part");
@@ -202,8 +209,20 @@ impl Stack {
 
     /// One node with `nats/server.conf`.
     async fn start_nats(&mut self) {
+        self.start_nats_at(["-1", "-1"]).await;
+    }
+
+    /// The one node again, which was killed: on its ports.
+    pub async fn start_nats_again(&mut self) {
+        let port = |url: &str| url.rsplit(':').next().unwrap_or_default().to_owned();
+        let [nats, monitor] =
+            ["SISE__NATS__URL", "SISE_NATS_MONITOR"].map(|name| port(&self.environment[name]));
+        self.start_nats_at([&nats, &monitor]).await;
+    }
+
+    async fn start_nats_at(&mut self, [port, monitor]: [&str; 2]) {
         let mut command = self.nats_server();
-        command.args(["-c", "nats/server.conf", "-a", "127.0.0.1", "-p", "-1", "-m", "-1"]);
+        command.args(["-c", "nats/server.conf", "-a", "127.0.0.1", "-p", port, "-m", monitor]);
         self.spawn("nats", command);
         let nats = self.address("nats", "Listening for client connections on ").await;
         let monitor = self.address("nats", "Starting http monitor on ").await;

@@ -136,7 +136,7 @@ async fn what_was_lost_is_refilled_and_proven_and_a_second_run_asks_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_is_killed_in_the_middle_is_done_by_the_next_one() {
     let road = Road::new(2).await;
-    for pages in [3, 9] {
+    for pages in [3, 5] {
         // Every page after these waits until the run is dead.
         road.cell.stop_after(road.cell.asked() + pages);
         let mut command = road.gaps(&["recover"]);

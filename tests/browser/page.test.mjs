@@ -308,6 +308,13 @@ test('on a phone of 360 pixels nothing is cut off', async () => {
   }
 });
 
+/** The gaps that the gateway tells. */
+const gapsTold = async () => {
+  const of = async (market) => (await (await fetch(`${address}/v1/gaps?market=${market}`)).json()).gaps;
+  return [...(await of('kr')), ...(await of('us'))];
+};
+const tookOver = async () => (await gapsTold()).some((gap) => gap.reason === 'failover');
+
 test('a broker that is heard no more is greyed out and named, the other goes on, and it comes back', async () => {
   const { page, watch, close } = await openPage({ preferences: PREFERENCES });
   await live(page);
@@ -325,6 +332,7 @@ test('a broker that is heard no more is greyed out and named, the other goes on,
     await tab(page, '사건').click();
     await until('its end stands among the events', 5, async () => /키움/.test(await page.locator('.happenings li').allInnerTexts().then((all) => all.join())));
     await screenshot(page, 'desktop-dead-broker');
+    await until('the other broker has taken over', 60, tookOver);
   } finally {
     signal('kiwoom-service', 'SIGCONT');
   }
@@ -338,14 +346,10 @@ test('gaps of the day are listed as the gateway tells them: what, where, why, an
   const { page, watch, close } = await openPage({ preferences: PREFERENCES });
   await live(page);
   await tab(page, '오늘 공백').click();
-  const told = async () => {
-    const of = async (market) => (await (await fetch(`${address}/v1/gaps?market=${market}`)).json()).gaps;
-    return [...(await of('kr')), ...(await of('us'))];
-  };
-  await until('gaps in the archive', 60, async () => (await told()).some((gap) => gap.reason === 'failover'));
+  await until('gaps in the archive', 60, tookOver);
   const shown = page.locator('[data-test=gap]');
   await until('as many as the gateway tells, with their words', 90, async () => {
-    const gaps = await told();
+    const gaps = await gapsTold();
     const rows = await shown.evaluateAll((all) => all.map((row) => [...row.cells].map((cell) => cell.innerText.trim())));
     const count = (list, wanted) => list.filter((one) => one === wanted).length;
     assert.equal(rows.length, Math.min(200, gaps.length));

@@ -223,8 +223,11 @@ fn judged(
         match fault.residue {
             0 => (volume, Why::Ambiguous),
             residue if residue < 0 => (residue, Why::SourceHasMore),
-            // More than this gap misses: the rest is missing between known prints, where nothing is to be filled.
-            residue => (residue.min(volume), Why::SourceLacksRows),
+            // The row that is lacking may as well be a known print's: then this gap's stands in the source.
+            residue if fault.stretch.after < piece.after || fault.stretch.until > piece.until => {
+                (residue.min(volume), Why::Ambiguous)
+            }
+            residue => (residue, Why::SourceLacksRows),
         }
     } else if reach.is_none_or(|(low, high)| piece.until <= low || piece.after >= high) {
         (volume, Why::NotReached)

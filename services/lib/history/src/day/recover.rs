@@ -61,11 +61,12 @@ enum Next {
 }
 
 impl State {
-    fn new(seen: Seen, end_ns: i64) -> Self {
+    fn new(seen: Seen, end_ns: i64, reach: Reach) -> Self {
         let told = &seen.told;
         let vain = seen.line.missing.iter().flat_map(|missing| {
             let methods = told.asked_in_vain(missing, end_ns);
-            methods.into_iter().filter_map(|method| Some((of_method(method)?, *missing)))
+            let decides = |method: &Method| !(*method == Method::Ka10079 && reach.ka10084);
+            methods.into_iter().filter(decides).filter_map(|method| Some((of_method(method)?, *missing)))
         });
         let opened = told.gaps.iter().filter(|gap| gap.is_open).map(|gap| (gap.after, gap.until));
         Self {
@@ -120,7 +121,7 @@ impl<A: Ask> Work<'_, A> {
     /// in the outcome.
     pub async fn recover(&self, of: InstrumentDay) -> Result<Outcome, DayError> {
         let seen = look(self.store, self.ledger, of).await?;
-        let mut state = State::new(seen, self.ledger.end_ns());
+        let mut state = State::new(seen, self.ledger.end_ns(), self.reach(&of));
         if state.seen.told.is_refused(self.ledger.end_ns()) {
             state.stopped.extend(Source::ALL);
         }
@@ -331,7 +332,7 @@ impl<A: Ask> Work<'_, A> {
             after.push(self.recovery(&of, attempt, left(open)));
             after.extend(self.left_open(state, attempt, open));
         }
-        note(state, attempt.source, &filled, is_vain);
+        note(state, attempt.source, &filled, is_vain && self.is_last_word(&of, attempt.method));
         state.outcome.added += trades.len() as u64;
         state.outcome.added_volume += filled.added_volume().units();
         state.prints.extend(filled.trades.iter().filter_map(print));
@@ -342,6 +343,12 @@ impl<A: Ask> Work<'_, A> {
         let events = statuses.into_iter().chain(trades).chain(after);
         state.outcome.published += self.recorder.publish(events).await?;
         Ok(())
+    }
+
+    /// Whether no other call of that broker can tell more. Of two equal trades of one second, one known and one lost, rows
+    /// without cumulative volumes say not which of them the broker lacks.
+    fn is_last_word(&self, of: &InstrumentDay, method: Method) -> bool {
+        method != Method::Ka10079 || !self.reach(of).ka10084
     }
 
     /// A gap of which nothing could be filled, with what is left of it.

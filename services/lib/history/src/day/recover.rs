@@ -475,7 +475,7 @@ fn note(state: &mut State, source: Source, filled: &Filled, is_vain: bool) {
         let may_be_proven =
             !state.is_minutes_asked && may_be_off_hours(&open.within, state.of.tape, Calendar::built_in());
         match open.why {
-            // The broker itself has no more; its other calls read the same.
+            // The broker itself has no more: the caller asks for this only at the last word of it.
             Why::SourceLacksRows if is_exact && !may_be_proven => state.vain.push((source, open.within)),
             Why::SourceHasMore | Why::OtherCut => state.vain.push((source, open.within)),
             Why::SourceLacksRows

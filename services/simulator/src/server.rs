@@ -37,6 +37,8 @@ const PARTING: Duration = Duration::from_secs(2);
 const MESSAGE: usize = 64 * 1024;
 /// Bytes written to the socket at once.
 const WRITE: usize = 128 * 1024;
+/// What may wait to be written: that, and a frame that a script made as large as no client reads it.
+const UNWRITTEN: usize = 8 << 20;
 
 /// How a socket ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +87,7 @@ async fn serve<S: Socket>(
     let config = WebSocketConfig::default()
         .max_message_size(Some(MESSAGE))
         .write_buffer_size(WRITE)
-        .max_write_buffer_size(8 * WRITE);
+        .max_write_buffer_size(UNWRITTEN);
     let check = handshake::Check { broker, blocked_agents: &state.settings.kiwoom.blocked_agents };
     let accept = accept_hdr_async_with_config(stream, check, Some(config));
     let ws = match timeout_at(handshake, accept).await {

@@ -67,6 +67,17 @@ async fn spoilt_frames_are_not_on_the_tape_and_their_neighbours_are() {
 }
 
 #[tokio::test]
+async fn a_frame_as_large_as_a_client_reads_goes_with_what_waits_before_it() {
+    let text = "x".repeat((1 << 20) + 1);
+    let faults = format!(r#"[{{"at_event":50,"do":"garbage","text":"{text}"}}]"#);
+    let (simulator, data, tape, _) = with_faults(&faults, 200).await;
+    assert!(data[50].len() > 1 << 20, "{} bytes", data[50].len());
+    // The same connection went on.
+    assert_eq!(tape.len(), data.len() - 1);
+    simulator.end().await;
+}
+
+#[tokio::test]
 async fn grown_records_keep_their_first_fields() {
     let faults = r#"[{"at_event":5,"do":"grow","tr":"H0STASP0","count":2}]"#;
     let (simulator, data, tape, _) = with_faults(faults, 20).await;

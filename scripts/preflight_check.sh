@@ -3,8 +3,8 @@
 #
 #   scripts/preflight_check.sh [--force REASON] [options of `market-guard check`]
 #
-# Exit code 0: yes. 1: a market is open or about to be. 2: it cannot be said (the calendar ends, no image, a wrong option).
-# 3: markets are quiet, but something here is not as it must be: disk, tables, streams, lag. --force overrules 1 and 2 and is
+# Exit code 0: yes. 1: a market is open, about to be, or may be (the calendar ends). 2: it cannot be said (no image, a wrong option).
+# 3: markets are quiet, but something here is not as it must be: disk, tables, streams, lag. --force overrules 1 and is
 # written to var/market-guard.jsonl; nothing overrules 3 but mending it.
 #
 #   SISE_PREFLIGHT_FREE     percent of each disk that must be free (15)

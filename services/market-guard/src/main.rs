@@ -1,5 +1,5 @@
 //! `market-guard`: may something be deployed now? The calendar answers, with an exit code: 0 quiet, 1 a market is open or
-//! about to be, 2 it cannot be said (outside the calendar's dates, or a command that cannot be meant).
+//! about to be, or may be (outside the calendar's dates), 2 a command that cannot be meant.
 //!
 //! [`arguments`] (words to rules) → [`quiet`] (rules and an instant to a verdict; pure) → [`text`] (times for people).
 //! [`week`] prints the hours of a week; [`overrule`] writes down who deployed all the same.
@@ -21,12 +21,12 @@ use serde::Deserialize;
 use arguments::{Check, Week};
 use quiet::{Rules, Verdict};
 
-/// Exit code: a market is open, or within the margin of being so.
+/// Exit code: a market is open, within the margin of being so, or for all that the calendar knows.
 const OPEN: u8 = 1;
-/// Exit code: it cannot be said. The command line that cannot be read ends with it too.
-const UNKNOWN: u8 = 2;
+/// Exit code: there is no answer. The command line that cannot be read ends with it too.
+const BAD_USE: u8 = 2;
 
-/// Says whether the markets are quiet enough to deploy: exit code 0 quiet, 1 not, 2 cannot say.
+/// Says whether the markets are quiet enough to deploy: exit code 0 quiet, 1 not, 2 bad use.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         eprintln!("market-guard: {error:#}");
-        ExitCode::from(UNKNOWN)
+        ExitCode::from(BAD_USE)
     })
 }
 
@@ -70,8 +70,7 @@ fn run_check(check: &Check, config: &[std::path::PathBuf]) -> anyhow::Result<Exi
     print!("{}", text::verdict(&verdict, at_ns));
     let code = match verdict {
         Verdict::Quiet { .. } => return Ok(ExitCode::SUCCESS),
-        Verdict::Open { .. } => OPEN,
-        Verdict::Unknown { .. } => UNKNOWN,
+        Verdict::Open { .. } | Verdict::Unknown { .. } => OPEN,
     };
     let Some(reason) = &check.force else { return Ok(ExitCode::from(code)) };
     let raw: Raw = Sources::new("market-guard", config).load()?;

@@ -24,6 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("simulator", &["journal", "process"]),
     ("clickhouse-embedded", &["process"]),
     ("sise", &["market", "broker", "journal", "bus", "store", "cell", "history", "process"]),
+    ("bench", &["market", "broker", "journal", "bus", "store", "cell", "process"]),
 ];
 
 /// Packages between the socket and the column: no float may exist in them.

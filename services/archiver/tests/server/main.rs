@@ -11,7 +11,6 @@ mod migrations;
 mod orders;
 mod recovered;
 mod road;
-mod speed;
 mod statuses;
 mod support;
 mod trouble;

@@ -45,22 +45,6 @@ impl Process {
         self.ended().await
     }
 
-    /// Resident memory in MB.
-    pub fn resident_mb(&self) -> u64 {
-        self.memory_mb("VmRSS:")
-    }
-
-    /// The most that was ever resident, in MB.
-    pub fn most_resident_mb(&self) -> u64 {
-        self.memory_mb("VmHWM:")
-    }
-
-    fn memory_mb(&self, name: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("status");
-        let line = status.lines().find(|line| line.starts_with(name)).expect("memory");
-        line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).expect("kB") / 1_024
-    }
-
     /// Waits for the end.
     pub async fn ended(&mut self) -> ExitStatus {
         let deadline = Instant::now() + LIMIT;

@@ -1,7 +1,5 @@
-//! What both measurements share: a client that costs next to nothing, so that the gateway is measured and not its clients;
+//! What the crowd is measured with: a client that costs next to nothing, so that the gateway is measured and not its clients;
 //! times of receipt out of messages; figures.
-
-#![allow(dead_code, reason = "each measurement uses its part")]
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

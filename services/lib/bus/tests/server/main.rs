@@ -9,7 +9,6 @@ mod forgot;
 mod permissions;
 mod publish;
 mod requests;
-mod speed;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;

@@ -35,8 +35,6 @@ enum Kind {
     Plain,
     /// `nats/server.conf`.
     WithUsers,
-    /// Plain, with this `sync_interval`.
-    Syncing(&'static str),
 }
 
 impl NatsServer {
@@ -48,11 +46,6 @@ impl NatsServer {
     /// A server with the repository's `nats/server.conf`.
     pub async fn start_with_users() -> Self {
         Self::start_with(Kind::WithUsers).await
-    }
-
-    /// A server without users that syncs its streams to disk so often.
-    pub async fn start_syncing(interval: &'static str) -> Self {
-        Self::start_with(Kind::Syncing(interval)).await
     }
 
     async fn start_with(kind: Kind) -> Self {
@@ -221,12 +214,6 @@ fn spawn(port: Option<u16>, folder: &Path, kind: Kind) -> Child {
         Kind::WithUsers => {
             let config = repository().join("nats/server.conf");
             command.arg("-c").arg(config).args(["-m", "-1"])
-        }
-        Kind::Syncing(interval) => {
-            let config = folder.join("sync.conf");
-            let text = format!("jetstream {{ store_dir: {folder:?}, sync_interval: {interval} }}");
-            std::fs::write(&config, text).expect("config");
-            command.arg("-c").arg(config)
         }
     };
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).expect("log");

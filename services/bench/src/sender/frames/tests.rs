@@ -1,3 +1,5 @@
+//! The prepared frames are read by the parser that reads the broker's.
+
 use std::collections::HashMap;
 
 use broker::feed::{FrameParser as _, Item};

@@ -1,7 +1,7 @@
 //! A crowd of clients of one gateway, and events for them: prints how far the slowest is behind, latencies from the broker's
 //! socket (`received_ns`) to the client, and the memory of the gateway.
 //!
-//! `cargo run --release -p gateway --example crowd -- NATS_URL GATEWAY_ADDRESS GATEWAY_PID [one=1000] [all=200] [idle=50]
+//! `cargo run --release -p bench --example crowd -- NATS_URL GATEWAY_ADDRESS GATEWAY_PID [one=1000] [all=200] [idle=50]
 //! [rate=5000] [seconds=20] [symbols=300]`. The server must let everybody publish; the events are made here.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a measurement for a person")]
@@ -11,13 +11,17 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bus::NatsSettings;
-use common::{Reader, load, memory, now_ns, received, ticks};
 use market::{
     AggressorSide, At, Body, Codes, Event, Level, Levels, Market, OrderBook, Origin, Price, Quantity,
     Session, Source, Stamp, Symbol, Tape, Trade, TradeDate, Value,
 };
 
-mod common;
+mod figures;
+#[path = "../../src/latency/reader.rs"]
+mod reader;
+
+use figures::{figures, load, memory, ticks};
+use reader::{Reader, received};
 
 /// Delays that one reader keeps; a crowd has millions.
 const MOST_DELAYS: usize = 20_000;
@@ -72,9 +76,13 @@ struct Seen {
     ended: AtomicBool,
 }
 
+fn now_ns() -> i64 {
+    reader::now_ns().expect("clock")
+}
+
 async fn open(plan: &Plan, symbol: &str) -> Reader {
     let request = format!(r#"{{"op":"subscribe","symbols":["{symbol}"],"kinds":["trade","order_book"]}}"#);
-    Reader::open(&plan.gateway, &request).await
+    Reader::open(&plan.gateway, &request).await.expect("subscribed")
 }
 
 /// Reads until the end; a sample of its delays.
@@ -241,8 +249,8 @@ async fn main() {
         plan.seconds
     );
     let [one, all] = &mut delays;
-    println!("one symbol: {}", common::figures(one));
-    println!("all symbols: {}", common::figures(all));
+    println!("one symbol: {}", figures(one));
+    println!("all symbols: {}", figures(all));
     println!(
         "worst lag of any reader: {} ms; new starts after a skip: {}",
         seen.worst_ns.load(Ordering::Relaxed) / 1_000_000,

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::page::{Row, dashboard, metric, page, rules};
 use super::prometheus::{Prometheus, SHORT, program};
-use super::services::{Addresses, SYMBOLS, ask, fires, ready, write_symbols};
+use super::services::{Addresses, SYMBOLS, ask, fires, ready, says, write_symbols};
 use crate::support::{Stack, root, until};
 
 const SERVICES: [&str; 7] = [
@@ -160,15 +160,15 @@ async fn services_have_what_the_page_says_and_alerts_fire_for_their_causes_alone
         std::fs::read_to_string(root().join("config/observe/prometheus.loopback.yml")).expect("config");
     assert_eq!(places.matches("labels: {service: ").count(), SERVICES.len(), "a service that is not here");
     silent_while_all_is_well(&prometheus).await;
-    causes_at_the_brokers(&mut stack, &prometheus).await;
+    causes_at_the_brokers(&mut stack, &addresses, &prometheus).await;
     causes_at_clickhouse(&mut stack, &prometheus).await;
-    causes_at_the_bus(&mut stack, &prometheus).await;
+    causes_at_the_bus(&mut stack, &addresses, &prometheus).await;
     let fired: BTreeSet<String> = prometheus.ever_fired().await.into_iter().map(|(alert, _)| alert).collect();
     println!("{} of {} rules have fired: {fired:?}", fired.len(), rules().len());
 }
 
 /// Frames of the US that nobody can use, a key that somebody else uses, a broker that is silent, too many symbols.
-async fn causes_at_the_brokers(stack: &mut Stack, prometheus: &Prometheus) {
+async fn causes_at_the_brokers(stack: &mut Stack, addresses: &Addresses, prometheus: &Prometheus) {
     let begun = Instant::now();
     let spoilt = |tr: &str| json!({"do": "garbage", "tr": tr, "count": 1_000_000});
     let faults = [spoilt("HDFSCNT0"), spoilt("HDFSASP0"), json!({"do": "kick", "broker": "kiwoom"})];
@@ -187,8 +187,10 @@ async fn causes_at_the_brokers(stack: &mut Stack, prometheus: &Prometheus) {
     stack.control("faults", Some(json!([{"do": "clear"}]))).await;
 
     // Kiwoom is back before it has to stand in for the other.
-    let up = "sise_cell_connections{service=\"kiwoom-service\",state=\"settled\"} == 1";
-    until("kiwoom is back", async || !prometheus.query(up).await.is_empty()).await;
+    says(stack, addresses, "kiwoom-service", "is back", |figures| {
+        figures.get("sise_cell_connections{state=\"settled\"}") == Some(&1.0)
+    })
+    .await;
     let begun = Instant::now();
     // Its sockets stay open and say nothing, and there is no way to new ones.
     let faults = [
@@ -230,13 +232,17 @@ async fn causes_at_clickhouse(stack: &mut Stack, prometheus: &Prometheus) {
 }
 
 /// A bus that is not there, and a journal that is too small for it.
-async fn causes_at_the_bus(stack: &mut Stack, prometheus: &Prometheus) {
+async fn causes_at_the_bus(stack: &mut Stack, addresses: &Addresses, prometheus: &Prometheus) {
     stack.set("SISE__JOURNAL__SEGMENT_BYTES", "65536");
     stack.set("SISE__JOURNAL__MAX_BYTES", "1048576");
     stack.kill("kiwoom-service");
     stack.start("kiwoom-service");
-    let up = "sise_cell_connections{service=\"kiwoom-service\",state=\"settled\"} == 1";
-    until("kiwoom is back", async || !prometheus.query(up).await.is_empty()).await;
+    // What it kept before is larger than its journal may be now: until that is acknowledged it is full.
+    says(stack, addresses, "kiwoom-service", "has room", |figures| {
+        let used = figures.get("sise_cell_journal_used_bytes");
+        figures.get("sise_cell_journal_full") == Some(&0.0) && used.is_some_and(|bytes| *bytes < 524_288.0)
+    })
+    .await;
     let begun = Instant::now();
     stack.kill("nats");
     let causes = [

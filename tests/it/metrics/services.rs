@@ -1,5 +1,6 @@
 //! What the tests with a real Prometheus share: running services that tell their figures, and waiting for alerts.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -46,6 +47,24 @@ pub async fn ask(stack: &Stack, address: SocketAddr, path: &str) -> (u16, String
         return (0, String::new());
     };
     (answer.status().as_u16(), answer.text().await.unwrap_or_default())
+}
+
+/// Waits until the figures of a service are as wanted: as it tells them itself, for Prometheus still has what a process
+/// that is gone told last.
+pub async fn says(
+    stack: &Stack,
+    addresses: &Addresses,
+    service: &str,
+    what: &str,
+    wanted: impl Fn(&BTreeMap<&str, f64>) -> bool,
+) {
+    let (_, address) = addresses.iter().find(|(name, _)| *name == service).expect("its address");
+    until(&format!("{service} {what}"), async || {
+        let (_, text) = ask(stack, *address, "metrics").await;
+        let figures = text.lines().filter_map(|line| line.rsplit_once(' '));
+        wanted(&figures.filter_map(|(name, value)| Some((name, value.parse().ok()?))).collect())
+    })
+    .await;
 }
 
 /// Waits until each alert has fired for its service.

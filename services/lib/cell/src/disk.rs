@@ -59,19 +59,20 @@ fn look(folder: &Path, acknowledged: Position) -> anyhow::Result<Seen> {
     let disk = rustix::fs::statvfs(folder)?;
     Ok(Seen {
         used_bytes: segments.iter().map(|segment| segment.disk_bytes).sum(),
-        unacknowledged_bytes: segments.iter().map(|segment| behind(segment.end, acknowledged)).sum(),
+        unacknowledged_bytes: segments.iter().map(|segment| behind(segment, acknowledged)).sum(),
         free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
     })
 }
 
-/// Bytes of a segment, by its end, that lie behind a position.
-const fn behind(end: Position, acknowledged: Position) -> u64 {
+/// Bytes on disk of a segment that lie behind a position; of a compressed one, at most all it takes.
+fn behind(segment: &SegmentInfo, acknowledged: Position) -> u64 {
+    let end = segment.end;
     if end.segment < acknowledged.segment {
         0
     } else if end.segment == acknowledged.segment {
-        end.offset.saturating_sub(acknowledged.offset)
+        end.offset.saturating_sub(acknowledged.offset).min(segment.disk_bytes)
     } else {
-        end.offset
+        segment.disk_bytes
     }
 }
 
@@ -118,5 +119,22 @@ mod tests {
         assert!(seen.free_bytes > 0);
         let seen = look(folder.path(), ends[1]).expect("look");
         assert_eq!(seen.unacknowledged_bytes, one + ends[5].offset + ends[6].offset);
+    }
+
+    #[test]
+    fn a_compressed_segment_is_behind_with_what_it_takes() {
+        let at = |segment, offset| Position { segment, offset };
+        let segment = SegmentInfo {
+            number: 2,
+            path: PathBuf::from("2.journal.zst"),
+            end: at(2, 1_000),
+            disk_bytes: 150,
+            compressed: true,
+            created_ns: None,
+            index_damaged: false,
+        };
+        let behind = |acknowledged| behind(&segment, acknowledged);
+        assert_eq!([behind(at(1, 0)), behind(at(2, 0)), behind(at(2, 900))], [150, 150, 100]);
+        assert_eq!([behind(at(2, 1_000)), behind(at(3, 0))], [0, 0]);
     }
 }

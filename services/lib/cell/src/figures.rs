@@ -114,7 +114,7 @@ fn gauges() {
         ("sise_cell_journal_limit_bytes", "the most that the journal may take on disk"),
         (
             "sise_cell_journal_unacknowledged_bytes",
-            "bytes of the journal, uncompressed, that are not known to be stored by the server",
+            "bytes of the journal that are not known to be stored by the server",
         ),
         ("sise_cell_journal_used_bytes", "bytes that the journal takes on disk"),
         ("sise_cell_orphan_symbols", "symbols that no broker which runs may carry"),

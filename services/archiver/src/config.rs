@@ -74,8 +74,8 @@ impl Default for RawArchiver {
             streams: Names::List(STREAMS.iter().map(|name| (*name).to_owned()).collect()),
             durable: "archiver".to_owned(),
             rows: 20_000,
-            bytes: 1 << 19,
-            bytes_ahead: 2 << 20,
+            bytes: 3 << 17,
+            bytes_ahead: 3 << 20,
             age_ms: 1_000,
             recent: 50_000,
             ack_wait_ms: 60_000,
@@ -109,8 +109,8 @@ pub struct ArchiverSettings {
     /// A batch is full with so many bytes, as they come. Bounds the memory: a batch needs about four times as much, as
     /// messages with their headers and as rows.
     pub bytes: usize,
-    /// The same for a batch that is pulled while another is being archived; a few of these are held by all streams
-    /// together.
+    /// The same for a batch that is pulled while another is being archived, and for one that is full before its time;
+    /// two of these are held by all streams together.
     pub bytes_ahead: usize,
     /// A batch is at most so old.
     pub age: Duration,

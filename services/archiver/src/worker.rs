@@ -8,6 +8,7 @@ use process::Shutdown;
 use process::ready::Part;
 use store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -40,9 +41,25 @@ pub struct Worker {
     pub ready: Part,
 }
 
+/// Deliveries in rising order of their sequences, and their rows, which are made on a thread of their own.
+struct Pulled {
+    deliveries: Arc<Vec<Delivery>>,
+    batch: JoinHandle<Batch>,
+}
+
+impl Pulled {
+    fn new(stream: &Arc<str>, mut deliveries: Vec<Delivery>) -> Self {
+        deliveries.sort_by_key(|delivery| delivery.stream_sequence);
+        let deliveries = Arc::new(deliveries);
+        let (stream, read) = (Arc::clone(stream), Arc::clone(&deliveries));
+        let batch = tokio::task::spawn_blocking(move || Batch::read(&stream, &read));
+        Self { deliveries, batch }
+    }
+}
+
 /// The next batch, and the room it takes.
 struct Ahead {
-    pulled: Result<Vec<Delivery>, ConsumeError>,
+    pulled: Result<Pulled, ConsumeError>,
     _memory: Option<OwnedSemaphorePermit>,
 }
 
@@ -125,30 +142,70 @@ impl Worker {
             }
             let next = match ahead.take() {
                 Some(next) => next,
-                None => tokio::select! {
-                    biased;
-                    () = shutdown.requested() => break,
-                    Some(order) = self.orders.recv() => {
-                        self.carry_out(order, &mut open.archive).await;
-                        continue;
-                    }
-                    pulled = open.consumer.batch(limits) => Ahead { pulled, _memory: None },
-                },
+                None => {
+                    let began = Instant::now();
+                    let pulled = tokio::select! {
+                        biased;
+                        () = shutdown.requested() => break,
+                        Some(order) = self.orders.recv() => {
+                            self.carry_out(order, &mut open.archive).await;
+                            continue;
+                        }
+                        pulled = open.consumer.batch(limits) => pulled,
+                    };
+                    self.filled(&mut open.consumer, pulled, began).await
+                }
             };
             match next.pulled {
-                Ok(deliveries) => ahead = self.archive(&mut open, deliveries, true).await?,
+                Ok(pulled) => ahead = self.archive(&mut open, pulled, true).await?,
                 Err(error) => return Ok(Err(error)),
             }
         }
         // What is here already: left behind, it would come again only after `ack_wait`.
-        if let Some(Ahead { pulled: Ok(deliveries), .. }) = ahead {
-            self.archive(&mut open, deliveries, false).await?;
+        if let Some(Ahead { pulled: Ok(pulled), .. }) = ahead {
+            self.archive(&mut open, pulled, false).await?;
         }
         limits.wait = Duration::ZERO;
-        if let Ok(deliveries) = open.consumer.batch(limits).await {
-            self.archive(&mut open, deliveries, false).await?;
+        if let Ok(pulled) = self.read(open.consumer.batch(limits).await) {
+            self.archive(&mut open, pulled, false).await?;
         }
         Ok(Ok(()))
+    }
+
+    /// A batch that came full before its time: where there is memory for it, what comes until then belongs to it too.
+    /// ClickHouse stores a few large batches for much less than many small ones.
+    async fn filled(
+        &self,
+        consumer: &mut Consumer,
+        pulled: Result<Vec<Delivery>, ConsumeError>,
+        began: Instant,
+    ) -> Ahead {
+        let is_full = |deliveries: &Vec<Delivery>| {
+            deliveries.iter().map(|delivery| delivery.size()).sum::<usize>() >= self.settings.bytes
+        };
+        let memory = pulled.as_ref().ok().filter(|deliveries| is_full(deliveries));
+        let memory = memory.and_then(|_| Arc::clone(&self.ahead).try_acquire_owned().ok());
+        let pulled = match (pulled, &memory) {
+            (Ok(mut deliveries), Some(_)) => {
+                let bytes = self.settings.bytes_ahead.saturating_sub(self.settings.bytes);
+                let messages = self.settings.rows.saturating_sub(deliveries.len());
+                // Waits so long for the first, and from then on.
+                let wait = self.settings.age.saturating_sub(began.elapsed()) / 2;
+                let rest = BatchLimits { messages, bytes, wait };
+                match consumer.batch(rest).await {
+                    Ok(more) => deliveries.extend(more),
+                    // The next pull tells of it; these are here.
+                    Err(error) => tracing::debug!(stream = &*self.stream, %error, "no more than one batch"),
+                }
+                Ok(deliveries)
+            }
+            (pulled, _) => pulled,
+        };
+        Ahead { pulled: self.read(pulled), _memory: memory }
+    }
+
+    fn read(&self, pulled: Result<Vec<Delivery>, ConsumeError>) -> Result<Pulled, ConsumeError> {
+        pulled.map(|deliveries| Pulled::new(&self.stream, deliveries))
     }
 
     fn limits(&self, bytes: usize) -> BatchLimits {
@@ -160,16 +217,15 @@ impl Worker {
     async fn archive(
         &self,
         open: &mut Open,
-        mut deliveries: Vec<Delivery>,
+        Pulled { deliveries, batch }: Pulled,
         pull_ahead: bool,
     ) -> anyhow::Result<Option<Ahead>> {
         if deliveries.is_empty() {
             return Ok(None);
         }
         let began = Instant::now();
-        deliveries.sort_by_key(|delivery| delivery.stream_sequence);
         let (first, last) = span(&deliveries);
-        let batch = Batch::read(&self.stream, &deliveries);
+        let batch = batch.await?;
         if !batch.unreadable.is_empty() {
             let unreadable = u64::try_from(batch.unreadable.len()).unwrap_or(u64::MAX);
             metrics::counter!("sise_archiver_unreadable_total", "stream" => self.stream.to_string())
@@ -186,11 +242,11 @@ impl Worker {
             tokio::select! {
                 settled = &mut settling => break settled?,
                 pulled = consumer.batch(self.limits(self.settings.bytes_ahead)), if memory.is_some() => {
-                    ahead = Some(Ahead { pulled, _memory: memory.take() });
+                    ahead = Some(Ahead { pulled: self.read(pulled), _memory: memory.take() });
                 }
                 _ = alive.tick() => {
                     keep_alive(&deliveries).await;
-                    if let Some(Ahead { pulled: Ok(deliveries), .. }) = &ahead {
+                    if let Some(Ahead { pulled: Ok(Pulled { deliveries, .. }), .. }) = &ahead {
                         keep_alive(deliveries).await;
                     }
                 }
@@ -202,7 +258,7 @@ impl Worker {
             metrics::histogram!("sise_archiver_stored_delay_seconds", "stream" => self.stream.to_string())
                 .record(Duration::from_nanos(delay));
         }
-        for delivery in &deliveries {
+        for delivery in deliveries.iter() {
             if let Err(error) = delivery.ack().await {
                 // The connection is closed for good: they come again and are known.
                 tracing::warn!(stream = &*self.stream, %error, "acknowledgements lost");

@@ -20,7 +20,7 @@ use crate::servers::services::{cpu_seconds, peak_mb};
 
 const BENCH: &str = "archive";
 /// Events of a round and kind: some seconds, so that the start of the archiver matters little.
-const EVENTS: u64 = 300_000;
+const EVENTS: u64 = 600_000;
 const ROUNDS: usize = 3;
 const SMOKE_EVENTS: u64 = 2_000;
 /// Nothing of a round takes longer.
@@ -129,7 +129,7 @@ async fn archive(house: &mut House, kind: Kind, events: u64) -> anyhow::Result<(
     let (table, stream) = (bare::table(kind), kind.stream());
     let began = SystemTime::now();
     // Nothing follows the last batch: it is not to wait for more.
-    let settings = [("ARCHIVER__STREAMS", stream), ("ARCHIVER__AGE_MS", "50")];
+    let settings = [("ARCHIVER__STREAMS", stream), ("ARCHIVER__AGE_MS", "200")];
     let mut archiver = house.sise.start("archiver", &settings)?;
     let ledger = format!("SELECT sum(rows) FROM archived WHERE stream = '{stream}'");
     let deadline = Instant::now() + LIMIT;

@@ -83,3 +83,16 @@ async fn the_same_trades_from_two_brokers_in_equal_batches_are_rows_of_both() {
     assert_eq!(house.number("SELECT count() FROM trades").await, 48);
     assert_eq!(house.number("SELECT uniqExact(event_id) FROM trades").await, 24);
 }
+
+#[tokio::test]
+async fn a_batch_that_is_full_before_its_time_takes_what_comes_until_then() {
+    let mut house = House::build().await;
+    house.publish((1..=700).map(trade)).await;
+    // Full with some dozen messages; what there is memory for, and then the rows, end it.
+    let settings = [("ARCHIVER__ROWS", "700"), ("ARCHIVER__BYTES", "20000"), ("ARCHIVER__AGE_MS", "60000")];
+    house.settings = settings.map(|(name, value)| (name, value.to_owned())).to_vec();
+    let _archiver = house.archiver();
+    house.until_number("SELECT sum(rows) FROM archived", 700).await;
+    assert_eq!(house.number("SELECT count() FROM archived").await, 1);
+    assert_eq!(house.number("SELECT count() FROM trades").await, 700);
+}

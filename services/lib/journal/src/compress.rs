@@ -17,8 +17,9 @@ use zstd::bulk::Compressor as Zstd;
 use crate::compressed::{BLOCK_BYTES, Compressed, encode_index, read_up_to};
 use crate::segment;
 
-/// How far the thread stands back for others that want the processor: on Linux a thread has a niceness of its own.
-const NICENESS: i32 = 10;
+/// How far the thread stands back for others that want the processor: as far as it goes, since nobody waits for it. On
+/// Linux a thread has a niceness of its own.
+const NICENESS: i32 = 19;
 
 /// A segment that is compressed now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

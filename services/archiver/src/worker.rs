@@ -41,7 +41,8 @@ pub struct Worker {
     pub ready: Part,
 }
 
-/// Deliveries in rising order of their sequences, and their rows, which are made on a thread of their own.
+/// Deliveries in rising order of their sequences, and their rows, which another task makes meanwhile. Not a thread beside the
+/// runtime's: the allocator keeps a heap for each, and each would grow as large as the largest batch.
 struct Pulled {
     deliveries: Arc<Vec<Delivery>>,
     batch: JoinHandle<Batch>,
@@ -52,7 +53,7 @@ impl Pulled {
         deliveries.sort_by_key(|delivery| delivery.stream_sequence);
         let deliveries = Arc::new(deliveries);
         let (stream, read) = (Arc::clone(stream), Arc::clone(&deliveries));
-        let batch = tokio::task::spawn_blocking(move || Batch::read(&stream, &read));
+        let batch = tokio::spawn(async move { Batch::read(&stream, &read) });
         Self { deliveries, batch }
     }
 }

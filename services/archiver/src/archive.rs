@@ -1,19 +1,18 @@
-//! One stream's way into ClickHouse, effectively once: look up what is doubtful, insert what is new, write the ledger.
-//! What returns from here may be acknowledged.
+//! One stream's way into ClickHouse, effectively once: look up what is doubtful, insert what is new, say what the ledger is
+//! to know. What returns from here may be acknowledged as soon as that is written.
 
-use std::future::Future;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bus::{ConnectError, Delivery, NatsSettings, StreamMessage, StreamState};
-use store::{Insert, Store, StoreError, Stored, Table, TableRow};
+use store::{Archived, Insert, Store, StoreError, Stored, Table, TableRow};
 
 use crate::batch::{Batch, Lane, span};
 use crate::deadletter::DeadLetters;
 use crate::epoch::{Fate, Known, NewEpoch, Progress, StreamFacts, at};
 use crate::recent::Recent;
-use crate::storing::{Trouble, store_rows};
+use crate::storing::{Trouble, ask, store_rows};
 use crate::stretch::{Outcome, stretches};
 
 /// Rows of a rolled-back tail that are remembered at most: three minutes at 5,000 events/s, 25 MB for a short while.
@@ -50,6 +49,10 @@ pub struct Settled {
     pub repeated: usize,
     /// Deliveries that are dead letters now.
     pub set_aside: usize,
+    /// Of these, those that are no event of this version.
+    pub unreadable: usize,
+    /// When the first of the live events came to its service, UTC ns.
+    pub oldest_live_ns: Option<i64>,
     /// The current epoch.
     pub epoch: u32,
 }
@@ -161,15 +164,20 @@ impl Archive {
         ask(&mut self.trouble, "read ledger", query).await
     }
 
-    /// Archives a batch; waits for ClickHouse and the dead letters as long as it takes.
+    /// Stores a batch; waits for ClickHouse and the dead letters as long as it takes. What it returns is to be written into
+    /// the ledger before the deliveries are acknowledged.
     ///
     /// # Errors
     /// When the settings of the bus cannot be meant, which the start should have told.
-    pub async fn settle(&mut self, batch: Batch, deliveries: &[Delivery]) -> Result<Settled, ConnectError> {
+    pub async fn settle(
+        &mut self,
+        batch: Batch,
+        deliveries: &[Delivery],
+    ) -> Result<(Settled, Vec<Archived>), ConnectError> {
         self.read_ledger().await;
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(deliveries.len());
-        let mut settled = Settled::default();
-        let Batch { mut trades, mut books, mut statuses, unreadable, .. } = batch;
+        let Batch { mut trades, mut books, mut statuses, unreadable, oldest_live_ns } = batch;
+        let mut settled = Settled { unreadable: unreadable.len(), oldest_live_ns, ..Settled::default() };
         let trades = self.settle_lane(&mut trades, deliveries, &mut outcomes, &mut settled).await;
         let books = self.settle_lane(&mut books, deliveries, &mut outcomes, &mut settled).await;
         let statuses = self.settle_lane(&mut statuses, deliveries, &mut outcomes, &mut settled).await;
@@ -185,12 +193,12 @@ impl Archive {
         let aside = letters.iter().map(|(message, _)| message.stream_sequence);
         outcomes.extend(aside.map(|sequence| Outcome { sequence, set_aside: true }));
         outcomes.sort_by_key(|outcome| outcome.sequence);
-        self.write_ledger(&outcomes).await;
+        let stretches = self.stretches(&outcomes);
         self.progress.advance(span(deliveries).1);
         settled.inserted = trades.inserted + books.inserted + statuses.inserted;
         settled.set_aside = letters.len();
         settled.epoch = self.progress.epoch;
-        Ok(settled)
+        Ok((settled, stretches))
     }
 
     /// Takes in what other archivers of the durable wrote.
@@ -314,26 +322,16 @@ impl Archive {
         self.trouble.over();
     }
 
+    fn stretches(&self, outcomes: &[Outcome]) -> Vec<Archived> {
+        let Progress { created_ns, timeline, .. } = &self.progress;
+        stretches(&self.stream, *created_ns, timeline, outcomes)
+    }
+
     /// Notes what became of sequences, in rising order, under the epochs they belong to.
     pub(crate) async fn write_ledger(&mut self, outcomes: &[Outcome]) {
-        let Progress { created_ns, timeline, .. } = &self.progress;
-        let stretches = stretches(&self.stream, *created_ns, timeline, outcomes);
-        let store = &self.store;
+        let (store, stretches) = (&self.store, self.stretches(outcomes));
         ask(&mut self.trouble, "write ledger", || store.write_ledger(&stretches)).await;
         self.trouble.over();
-    }
-}
-
-/// Asks until there is an answer.
-async fn ask<T, Answer>(trouble: &mut Trouble, what: &'static str, mut query: impl FnMut() -> Answer) -> T
-where
-    Answer: Future<Output = Result<T, StoreError>>,
-{
-    loop {
-        match query().await {
-            Ok(answer) => return answer,
-            Err(error) => trouble.pause(what, &error).await,
-        }
     }
 }
 

@@ -1,18 +1,20 @@
 //! Archives the bus: JetStream to ClickHouse, effectively once, acknowledged only when it is stored.
 //!
-//! [`worker`] pulls and acknowledges, [`batch`] turns deliveries into rows, [`archive`] stores them and writes the
-//! ledger, [`refill`] what [`orders`] from outside ask for. The decisions are pure: [`epoch`] (new, known, rolled back), [`recent`] (published twice), [`stretch`]
-//! (ledger rows), [`lag`] (how near the unarchived is to being discarded). [`storing`] repeats and bisects,
-//! [`deadletter`] keeps what cannot be archived.
+//! [`worker`] pulls, [`pulled`] has [`batch`] turn deliveries into rows, [`archive`] stores them, [`closing`] writes the ledger
+//! and acknowledges; [`refill`] does what [`orders`] from outside ask for. The decisions are pure: [`epoch`] (new, known,
+//! rolled back), [`recent`] (published twice), [`stretch`] (ledger rows), [`lag`] (how near the unarchived is to being
+//! discarded). [`storing`] repeats and bisects, [`deadletter`] keeps what cannot be archived.
 
 mod archive;
 mod batch;
+mod closing;
 mod config;
 mod deadletter;
 mod epoch;
 mod figures;
 mod lag;
 mod orders;
+mod pulled;
 mod recent;
 mod refill;
 mod run;

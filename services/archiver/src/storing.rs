@@ -1,6 +1,7 @@
 //! Rows into their table, however long it takes: repeated while ClickHouse is away, cut in halves around a row that can
 //! never be stored.
 
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 use process::ready::Part;
@@ -66,6 +67,19 @@ impl Trouble {
             );
         }
         self.pauses = 0;
+    }
+}
+
+/// Asks until there is an answer.
+pub async fn ask<T, Answer>(trouble: &mut Trouble, what: &'static str, mut query: impl FnMut() -> Answer) -> T
+where
+    Answer: Future<Output = Result<T, StoreError>>,
+{
+    loop {
+        match query().await {
+            Ok(answer) => return answer,
+            Err(error) => trouble.pause(what, &error).await,
+        }
     }
 }
 

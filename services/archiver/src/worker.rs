@@ -1,4 +1,5 @@
-//! One stream's loop: pull, archive, acknowledge. One batch is in memory, and the next one while there is room for it.
+//! One stream's loop: pull, archive, close. One batch is in memory, and the next one while there is room for it; the one
+//! before is closed meanwhile, with the room it had.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,15 +8,17 @@ use bus::{BatchLimits, ConsumeError, Consumer, Context, Delivery, NatsSettings};
 use process::Shutdown;
 use process::ready::Part;
 use store::Store;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinHandle;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::archive::{Archive, Settled};
-use crate::batch::{Batch, span};
+use crate::archive::Archive;
+use crate::batch::span;
+use crate::closing::{Closed, Closing, keep_alive};
 use crate::config::ArchiverSettings;
+use crate::figures;
 use crate::orders::{Order, Orders};
+use crate::pulled::Pulled;
 use crate::storing::Trouble;
 
 /// Pause after the bus refused, before it is asked again.
@@ -41,33 +44,11 @@ pub struct Worker {
     pub ready: Part,
 }
 
-/// Deliveries in rising order of their sequences, and their rows, which another task makes meanwhile. Not a thread beside the
-/// runtime's: the allocator keeps a heap for each, and each would grow as large as the largest batch.
-struct Pulled {
-    deliveries: Arc<Vec<Delivery>>,
-    batch: JoinHandle<Batch>,
-}
-
-impl Pulled {
-    fn new(stream: &Arc<str>, mut deliveries: Vec<Delivery>) -> Self {
-        deliveries.sort_by_key(|delivery| delivery.stream_sequence);
-        let deliveries = Arc::new(deliveries);
-        let (stream, read) = (Arc::clone(stream), Arc::clone(&deliveries));
-        let batch = tokio::spawn(async move { Batch::read(&stream, &read) });
-        Self { deliveries, batch }
-    }
-}
-
-/// The next batch, and the room it takes.
-struct Ahead {
-    pulled: Result<Pulled, ConsumeError>,
-    _memory: Option<OwnedSemaphorePermit>,
-}
-
-/// A consumer and the archive behind it.
+/// A consumer, the archive behind it, and what ends a batch.
 struct Open {
     consumer: Consumer,
     archive: Archive,
+    closing: Closing,
 }
 
 impl Worker {
@@ -113,9 +94,10 @@ impl Worker {
     async fn open(&self) -> Result<Open, ConsumeError> {
         let settings = &self.settings;
         let state = bus::stream_state(&self.context, &self.stream).await?;
-        let trouble = Trouble::new(&self.stream, settings.retry_max);
+        let trouble = || Trouble::new(&self.stream, settings.retry_max);
         let archive =
-            Archive::open(&self.stream, &self.store, &self.nats, state, settings.recent, trouble).await;
+            Archive::open(&self.stream, &self.store, &self.nats, state, settings.recent, trouble()).await;
+        let closing = Closing::new(&self.stream, &self.store, self.half_wait(), trouble());
         let consumer = Consumer::open(&self.context, &self.stream, &settings.durable).await?;
         let progress = archive.progress();
         tracing::info!(
@@ -125,7 +107,7 @@ impl Worker {
             last = state.last_sequence,
             "archiving"
         );
-        Ok(Open { consumer, archive })
+        Ok(Open { consumer, archive, closing })
     }
 
     /// Pulls and archives until the stop is asked for or the consumer must be opened anew.
@@ -134,41 +116,52 @@ impl Worker {
         mut open: Open,
         shutdown: &Shutdown,
     ) -> anyhow::Result<Result<(), ConsumeError>> {
-        let mut limits = self.limits(self.settings.bytes);
-        let mut ahead: Option<Ahead> = None;
+        let outcome = self.until(&mut open, shutdown).await;
+        // Whoever opens the stream anew finds the ledger written.
+        open.closing.end().await?;
+        outcome
+    }
+
+    async fn until(
+        &mut self,
+        open: &mut Open,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<Result<(), ConsumeError>> {
+        let mut next: Option<Pulled> = None;
         while !shutdown.is_requested() {
             // One between two batches: neither waits long for the other.
             if let Ok(order) = self.orders.try_recv() {
                 self.carry_out(order, &mut open.archive).await;
             }
-            let next = match ahead.take() {
-                Some(next) => next,
-                None => {
-                    let began = Instant::now();
-                    let pulled = tokio::select! {
-                        biased;
-                        () = shutdown.requested() => break,
-                        Some(order) = self.orders.recv() => {
-                            self.carry_out(order, &mut open.archive).await;
-                            continue;
-                        }
-                        pulled = open.consumer.batch(limits) => pulled,
-                    };
-                    self.filled(&mut open.consumer, pulled, began).await
+            if let Some(pulled) = next.take() {
+                match self.archive(open, pulled, true).await? {
+                    Ok(ahead) => next = ahead,
+                    Err(error) => return Ok(Err(error)),
                 }
-            };
-            match next.pulled {
-                Ok(pulled) => ahead = self.archive(&mut open, pulled, true).await?,
-                Err(error) => return Ok(Err(error)),
+                continue;
             }
+            let (began, limits) = (Instant::now(), self.limits(self.settings.bytes));
+            let pulled = tokio::select! {
+                biased;
+                () = shutdown.requested() => break,
+                Some(order) = self.orders.recv() => {
+                    self.carry_out(order, &mut open.archive).await;
+                    continue;
+                }
+                pulled = open.consumer.batch(limits) => pulled,
+            };
+            next = match pulled {
+                Ok(deliveries) => self.filled(&mut open.consumer, deliveries, began, shutdown).await,
+                Err(error) => return Ok(Err(error)),
+            };
         }
         // What is here already: left behind, it would come again only after `ack_wait`.
-        if let Some(Ahead { pulled: Ok(pulled), .. }) = ahead {
-            self.archive(&mut open, pulled, false).await?;
-        }
-        limits.wait = Duration::ZERO;
-        if let Ok(pulled) = self.read(open.consumer.batch(limits).await) {
-            self.archive(&mut open, pulled, false).await?;
+        let limits = BatchLimits { wait: Duration::ZERO, ..self.limits(self.settings.bytes) };
+        let here = open.consumer.batch(limits).await.unwrap_or_default();
+        for pulled in next.into_iter().chain(Pulled::read(&self.stream, here, None)) {
+            if let Err(error) = self.archive(open, pulled, false).await? {
+                return Ok(Err(error));
+            }
         }
         Ok(Ok(()))
     }
@@ -178,95 +171,80 @@ impl Worker {
     async fn filled(
         &self,
         consumer: &mut Consumer,
-        pulled: Result<Vec<Delivery>, ConsumeError>,
+        mut deliveries: Vec<Delivery>,
         began: Instant,
-    ) -> Ahead {
-        let is_full = |deliveries: &Vec<Delivery>| {
-            deliveries.iter().map(|delivery| delivery.size()).sum::<usize>() >= self.settings.bytes
-        };
-        let memory = pulled.as_ref().ok().filter(|deliveries| is_full(deliveries));
-        let memory = memory.and_then(|_| Arc::clone(&self.ahead).try_acquire_owned().ok());
-        let pulled = match (pulled, &memory) {
-            (Ok(mut deliveries), Some(_)) => {
-                let bytes = self.settings.bytes_ahead.saturating_sub(self.settings.bytes);
-                let messages = self.settings.rows.saturating_sub(deliveries.len());
+        shutdown: &Shutdown,
+    ) -> Option<Pulled> {
+        let bytes: usize = deliveries.iter().map(|delivery| delivery.size()).sum();
+        let is_full = bytes >= self.settings.bytes;
+        let memory = if is_full { Arc::clone(&self.ahead).try_acquire_owned().ok() } else { None };
+        if memory.is_some() {
+            let rest = BatchLimits {
+                messages: self.settings.rows.saturating_sub(deliveries.len()),
+                bytes: self.settings.bytes_ahead.saturating_sub(bytes),
                 // Waits so long for the first, and from then on.
-                let wait = self.settings.age.saturating_sub(began.elapsed()) / 2;
-                let rest = BatchLimits { messages, bytes, wait };
-                match consumer.batch(rest).await {
-                    Ok(more) => deliveries.extend(more),
-                    // The next pull tells of it; these are here.
-                    Err(error) => tracing::debug!(stream = &*self.stream, %error, "no more than one batch"),
-                }
-                Ok(deliveries)
+                wait: self.settings.age.saturating_sub(began.elapsed()) / 2,
+            };
+            let more = tokio::select! {
+                biased;
+                () = shutdown.requested() => Ok(Vec::new()),
+                more = consumer.batch(rest) => more,
+            };
+            match more {
+                Ok(more) => deliveries.extend(more),
+                // The next pull tells of it; these are here.
+                Err(error) => tracing::debug!(stream = &*self.stream, %error, "no more than one batch"),
             }
-            (pulled, _) => pulled,
-        };
-        Ahead { pulled: self.read(pulled), _memory: memory }
-    }
-
-    fn read(&self, pulled: Result<Vec<Delivery>, ConsumeError>) -> Result<Pulled, ConsumeError> {
-        pulled.map(|deliveries| Pulled::new(&self.stream, deliveries))
+        }
+        Pulled::read(&self.stream, deliveries, memory)
     }
 
     fn limits(&self, bytes: usize) -> BatchLimits {
         BatchLimits { messages: self.settings.rows, bytes, wait: self.settings.age }
     }
 
-    /// Archives a batch and acknowledges it. Meanwhile pulls the next one, if wanted and if there is memory for it; that
-    /// may be a larger one, since where a batch waits there are more.
+    /// Archives a batch and begins to close it. Meanwhile pulls the next one, if wanted and as soon as there is memory for
+    /// it; that may be a larger one, since where a batch waits there are more.
     async fn archive(
         &self,
         open: &mut Open,
-        Pulled { deliveries, batch }: Pulled,
+        pulled: Pulled,
         pull_ahead: bool,
-    ) -> anyhow::Result<Option<Ahead>> {
-        if deliveries.is_empty() {
-            return Ok(None);
-        }
+    ) -> anyhow::Result<Result<Option<Pulled>, ConsumeError>> {
         let began = Instant::now();
+        let (deliveries, memory, batch) = pulled.rows().await?;
         let (first, last) = span(&deliveries);
-        let batch = batch.await?;
-        if !batch.unreadable.is_empty() {
-            let unreadable = u64::try_from(batch.unreadable.len()).unwrap_or(u64::MAX);
-            metrics::counter!("sise_archiver_unreadable_total", "stream" => self.stream.to_string())
-                .increment(unreadable);
-        }
-        let oldest_ns = batch.oldest_live_ns;
-        let Open { consumer, archive } = open;
-        let mut memory = if pull_ahead { Arc::clone(&self.ahead).try_acquire_owned().ok() } else { None };
-        let mut ahead: Option<Ahead> = None;
+        let Open { consumer, archive, closing } = open;
         let span = tracing::info_span!("batch", stream = &*self.stream, first, last, rows = deliveries.len());
-        let mut settling = std::pin::pin!(archive.settle(batch, &deliveries).instrument(span));
+        let settle = async {
+            let (settled, stretches) = archive.settle(batch, &deliveries).instrument(span).await?;
+            figures::of_batch(&self.stream, &deliveries, &settled, began.elapsed());
+            closing.begin(Closed { stretches, deliveries: Arc::clone(&deliveries), memory }).await?;
+            anyhow::Ok(())
+        };
+        let mut settling = std::pin::pin!(settle);
+        let pull = async {
+            // Never closed.
+            let memory = Arc::clone(&self.ahead).acquire_owned().await.ok();
+            let pulled = consumer.batch(self.limits(self.settings.bytes_ahead)).await;
+            pulled.map(|deliveries| Pulled::read(&self.stream, deliveries, memory))
+        };
+        let mut pull = std::pin::pin!(pull);
+        let mut ahead: Option<Result<Option<Pulled>, ConsumeError>> = None;
         let mut alive = tokio::time::interval_at(Instant::now() + self.half_wait(), self.half_wait());
-        let settled = loop {
+        loop {
             tokio::select! {
                 settled = &mut settling => break settled?,
-                pulled = consumer.batch(self.limits(self.settings.bytes_ahead)), if memory.is_some() => {
-                    ahead = Some(Ahead { pulled: self.read(pulled), _memory: memory.take() });
-                }
+                pulled = &mut pull, if pull_ahead && ahead.is_none() => ahead = Some(pulled),
                 _ = alive.tick() => {
                     keep_alive(&deliveries).await;
-                    if let Some(Ahead { pulled: Ok(Pulled { deliveries, .. }), .. }) = &ahead {
-                        keep_alive(deliveries).await;
+                    if let Some(Ok(Some(pulled))) = &ahead {
+                        keep_alive(&pulled.deliveries).await;
                     }
                 }
             }
-        };
-        self.count(&deliveries, settled, began);
-        if let Some(received_ns) = oldest_ns {
-            let delay = u64::try_from(process::clock::now_ns().saturating_sub(received_ns)).unwrap_or(0);
-            metrics::histogram!("sise_archiver_stored_delay_seconds", "stream" => self.stream.to_string())
-                .record(Duration::from_nanos(delay));
         }
-        for delivery in deliveries.iter() {
-            if let Err(error) = delivery.ack().await {
-                // The connection is closed for good: they come again and are known.
-                tracing::warn!(stream = &*self.stream, %error, "acknowledgements lost");
-                break;
-            }
-        }
-        Ok(ahead)
+        Ok(ahead.unwrap_or(Ok(None)))
     }
 
     /// Does what was asked for; who asked may be gone meanwhile.
@@ -283,42 +261,5 @@ impl Worker {
 
     fn half_wait(&self) -> Duration {
         self.settings.ack_wait / 2
-    }
-
-    fn count(&self, deliveries: &[Delivery], settled: Settled, began: Instant) {
-        let stream = || self.stream.to_string();
-        let count = |name: &'static str, number: usize| {
-            metrics::counter!(name, "stream" => stream())
-                .increment(u64::try_from(number).unwrap_or(u64::MAX));
-        };
-        let (first, last) = span(deliveries);
-        count("sise_archiver_messages_total", deliveries.len());
-        count("sise_archiver_rows_total", settled.inserted);
-        count("sise_archiver_known_total", settled.known);
-        count("sise_archiver_repeated_total", settled.repeated);
-        count("sise_archiver_set_aside_total", settled.set_aside);
-        metrics::histogram!("sise_archiver_batch_seconds", "stream" => stream()).record(began.elapsed());
-        let Settled { inserted, known, repeated, set_aside, epoch } = settled;
-        tracing::debug!(
-            stream = &*self.stream,
-            epoch,
-            first,
-            last,
-            inserted,
-            known,
-            repeated,
-            set_aside,
-            ms = began.elapsed().as_millis(),
-            "batch archived"
-        );
-    }
-}
-
-/// Tells the server that the messages are at work, so that they are not delivered again.
-async fn keep_alive(deliveries: &[Delivery]) {
-    for delivery in deliveries {
-        if delivery.in_progress().await.is_err() {
-            break;
-        }
     }
 }

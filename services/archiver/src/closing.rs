@@ -1,0 +1,98 @@
+//! The end of a batch: what became of it goes into the ledger, then its messages are acknowledged. Beside the insert of the
+//! next batch, and in the order of the batches: one at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::Delivery;
+use store::{Archived, Store};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::storing::{Trouble, ask};
+
+/// What is written and acknowledged of a batch.
+pub struct Closed {
+    /// Rows of the ledger.
+    pub stretches: Vec<Archived>,
+    /// The messages.
+    pub deliveries: Arc<Vec<Delivery>>,
+    /// The room that they take.
+    pub memory: Option<OwnedSemaphorePermit>,
+}
+
+/// Closes the batches of one stream.
+pub struct Closing {
+    stream: Arc<str>,
+    store: Store,
+    half_wait: Duration,
+    running: JoinHandle<Trouble>,
+}
+
+impl Closing {
+    /// Nothing is closed yet. Messages are reported as at work each `half_wait` while ClickHouse is away.
+    pub fn new(stream: &Arc<str>, store: &Store, half_wait: Duration, trouble: Trouble) -> Self {
+        let running = tokio::spawn(async { trouble });
+        Self { stream: Arc::clone(stream), store: store.clone(), half_wait, running }
+    }
+
+    /// Begins to close a batch when the one before is closed.
+    ///
+    /// # Errors
+    /// When that one's task did not end well.
+    pub async fn begin(&mut self, closed: Closed) -> Result<(), JoinError> {
+        let trouble = (&mut self.running).await?;
+        let (stream, store) = (Arc::clone(&self.stream), self.store.clone());
+        self.running = tokio::spawn(close(stream, store, self.half_wait, trouble, closed));
+        Ok(())
+    }
+
+    /// Waits until the last batch is closed.
+    ///
+    /// # Errors
+    /// When its task did not end well.
+    pub async fn end(self) -> Result<(), JoinError> {
+        self.running.await.map(drop)
+    }
+}
+
+async fn close(
+    stream: Arc<str>,
+    store: Store,
+    half_wait: Duration,
+    mut trouble: Trouble,
+    Closed { stretches, deliveries, memory }: Closed,
+) -> Trouble {
+    let mut alive = tokio::time::interval_at(Instant::now() + half_wait, half_wait);
+    alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    {
+        let mut writing =
+            std::pin::pin!(ask(&mut trouble, "write ledger", || store.write_ledger(&stretches)));
+        loop {
+            tokio::select! {
+                () = &mut writing => break,
+                _ = alive.tick() => keep_alive(&deliveries).await,
+            }
+        }
+    }
+    trouble.over();
+    for delivery in deliveries.iter() {
+        if let Err(error) = delivery.ack().await {
+            // The connection is closed for good: they come again and are known.
+            tracing::warn!(stream = &*stream, %error, "acknowledgements lost");
+            break;
+        }
+    }
+    drop(memory);
+    trouble
+}
+
+/// Tells the server that the messages are at work, so that they are not delivered again.
+pub async fn keep_alive(deliveries: &[Delivery]) {
+    for delivery in deliveries {
+        if delivery.in_progress().await.is_err() {
+            break;
+        }
+    }
+}

@@ -48,12 +48,14 @@ impl Closing {
         Ok(())
     }
 
-    /// Waits until the last batch is closed.
+    /// Waits until the last batch is closed: whoever reads the ledger then finds it complete.
     ///
     /// # Errors
     /// When its task did not end well.
-    pub async fn end(self) -> Result<(), JoinError> {
-        self.running.await.map(drop)
+    pub async fn closed(&mut self) -> Result<(), JoinError> {
+        let trouble = (&mut self.running).await?;
+        self.running = tokio::spawn(async { trouble });
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ use process::Shutdown;
 use process::ready::Part;
 use store::Store;
 use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -118,7 +119,7 @@ impl Worker {
     ) -> anyhow::Result<Result<(), ConsumeError>> {
         let outcome = self.until(&mut open, shutdown).await;
         // Whoever opens the stream anew finds the ledger written.
-        open.closing.end().await?;
+        open.closing.closed().await?;
         outcome
     }
 
@@ -131,7 +132,7 @@ impl Worker {
         while !shutdown.is_requested() {
             // One between two batches: neither waits long for the other.
             if let Ok(order) = self.orders.try_recv() {
-                self.carry_out(order, &mut open.archive).await;
+                self.carry_out(order, open).await?;
             }
             if let Some(pulled) = next.take() {
                 match self.archive(open, pulled, true).await? {
@@ -145,7 +146,7 @@ impl Worker {
                 biased;
                 () = shutdown.requested() => break,
                 Some(order) = self.orders.recv() => {
-                    self.carry_out(order, &mut open.archive).await;
+                    self.carry_out(order, open).await?;
                     continue;
                 }
                 pulled = open.consumer.batch(limits) => pulled,
@@ -247,8 +248,10 @@ impl Worker {
         Ok(ahead.unwrap_or(Ok(None)))
     }
 
-    /// Does what was asked for; who asked may be gone meanwhile.
-    async fn carry_out(&self, order: Order, archive: &mut Archive) {
+    /// Does what was asked for, on what is closed; who asked may be gone meanwhile.
+    async fn carry_out(&self, order: Order, open: &mut Open) -> Result<(), JoinError> {
+        let Open { archive, closing, .. } = open;
+        closing.closed().await?;
         let _asker_gone = match order {
             Order::Replay { first, last, answer } => {
                 answer.send(archive.replay(&self.context, first..=last).await).is_err()
@@ -257,6 +260,7 @@ impl Worker {
                 answer.send(archive.redrive(&message, epoch).await).is_err()
             }
         };
+        Ok(())
     }
 
     fn half_wait(&self) -> Duration {

@@ -26,15 +26,15 @@ pub struct Closed {
 pub struct Closing {
     stream: Arc<str>,
     store: Store,
-    half_wait: Duration,
+    report_every: Duration,
     running: JoinHandle<Trouble>,
 }
 
 impl Closing {
-    /// Nothing is closed yet. Messages are reported as at work each `half_wait` while ClickHouse is away.
-    pub fn new(stream: &Arc<str>, store: &Store, half_wait: Duration, trouble: Trouble) -> Self {
+    /// Nothing is closed yet. Messages are reported as at work each `report_every` while ClickHouse is away.
+    pub fn new(stream: &Arc<str>, store: &Store, report_every: Duration, trouble: Trouble) -> Self {
         let running = tokio::spawn(async { trouble });
-        Self { stream: Arc::clone(stream), store: store.clone(), half_wait, running }
+        Self { stream: Arc::clone(stream), store: store.clone(), report_every, running }
     }
 
     /// Begins to close a batch when the one before is closed.
@@ -44,7 +44,7 @@ impl Closing {
     pub async fn begin(&mut self, closed: Closed) -> Result<(), JoinError> {
         let trouble = (&mut self.running).await?;
         let (stream, store) = (Arc::clone(&self.stream), self.store.clone());
-        self.running = tokio::spawn(close(stream, store, self.half_wait, trouble, closed));
+        self.running = tokio::spawn(close(stream, store, self.report_every, trouble, closed));
         Ok(())
     }
 
@@ -62,11 +62,11 @@ impl Closing {
 async fn close(
     stream: Arc<str>,
     store: Store,
-    half_wait: Duration,
+    report_every: Duration,
     mut trouble: Trouble,
     Closed { stretches, deliveries, memory }: Closed,
 ) -> Trouble {
-    let mut alive = tokio::time::interval_at(Instant::now() + half_wait, half_wait);
+    let mut alive = tokio::time::interval_at(Instant::now() + report_every, report_every);
     alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
     {
         let mut writing =

@@ -117,7 +117,7 @@ pub struct ArchiverSettings {
     /// Events remembered for each stream to tell one that was published twice. A publisher has at most a window of
     /// messages unanswered, so this is many restarts of it.
     pub recent: usize,
-    /// `ack_wait` of the durable (`nats/streams.json`): at half of it messages at work are reported as such.
+    /// `ack_wait` of the durable (`nats/streams.json`): at each quarter of it messages at work are reported as such.
     pub ack_wait: Duration,
     /// Longest pause between two tries while ClickHouse is away.
     pub retry_max: Duration,

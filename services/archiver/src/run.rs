@@ -21,8 +21,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Pause before ClickHouse is asked again at the start.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Larger batches that all workers together may hold beside the small one of each: enough to keep ClickHouse busy; more
-/// would only take memory while it is away.
+/// Larger batches that all workers together may hold, in hand or on their way to the ledger, beside the small ones of each:
+/// enough to keep ClickHouse busy; more would only take memory while it is away.
 const AHEAD: usize = 2;
 
 /// Archives until the stop is asked for.

@@ -8,7 +8,7 @@ use bus::{BatchLimits, ConsumeError, Consumer, Context, Delivery, NatsSettings};
 use process::Shutdown;
 use process::ready::Part;
 use store::Store;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -50,6 +50,8 @@ struct Open {
     consumer: Consumer,
     archive: Archive,
     closing: Closing,
+    /// For what was pulled ahead and is not given out yet.
+    room: Option<OwnedSemaphorePermit>,
 }
 
 impl Worker {
@@ -98,7 +100,7 @@ impl Worker {
         let trouble = || Trouble::new(&self.stream, settings.retry_max);
         let archive =
             Archive::open(&self.stream, &self.store, &self.nats, state, settings.recent, trouble()).await;
-        let closing = Closing::new(&self.stream, &self.store, self.half_wait(), trouble());
+        let closing = Closing::new(&self.stream, &self.store, self.report_every(), trouble());
         let consumer = Consumer::open(&self.context, &self.stream, &settings.durable).await?;
         let progress = archive.progress();
         tracing::info!(
@@ -108,7 +110,7 @@ impl Worker {
             last = state.last_sequence,
             "archiving"
         );
-        Ok(Open { consumer, archive, closing })
+        Ok(Open { consumer, archive, closing, room: None })
     }
 
     /// Pulls and archives until the stop is asked for or the consumer must be opened anew.
@@ -117,10 +119,10 @@ impl Worker {
         mut open: Open,
         shutdown: &Shutdown,
     ) -> anyhow::Result<Result<(), ConsumeError>> {
-        let outcome = self.until(&mut open, shutdown).await;
+        let outcome = self.until(&mut open, shutdown).await?;
         // Whoever opens the stream anew finds the ledger written.
         open.closing.closed().await?;
-        outcome
+        Ok(outcome)
     }
 
     async fn until(
@@ -132,7 +134,7 @@ impl Worker {
         while !shutdown.is_requested() {
             // One between two batches: neither waits long for the other.
             if let Ok(order) = self.orders.try_recv() {
-                self.carry_out(order, open).await?;
+                self.carry_out(order, open, next.as_ref()).await?;
             }
             if let Some(pulled) = next.take() {
                 match self.archive(open, pulled, true).await? {
@@ -146,20 +148,21 @@ impl Worker {
                 biased;
                 () = shutdown.requested() => break,
                 Some(order) = self.orders.recv() => {
-                    self.carry_out(order, open).await?;
+                    self.carry_out(order, open, None).await?;
                     continue;
                 }
                 pulled = open.consumer.batch(limits) => pulled,
             };
             next = match pulled {
-                Ok(deliveries) => self.filled(&mut open.consumer, deliveries, began, shutdown).await,
+                Ok(deliveries) => self.filled(open, deliveries, began, shutdown).await,
                 Err(error) => return Ok(Err(error)),
             };
         }
         // What is here already: left behind, it would come again only after `ack_wait`.
         let limits = BatchLimits { wait: Duration::ZERO, ..self.limits(self.settings.bytes) };
         let here = open.consumer.batch(limits).await.unwrap_or_default();
-        for pulled in next.into_iter().chain(Pulled::read(&self.stream, here, None)) {
+        let here = Pulled::read(&self.stream, here, open.room.take());
+        for pulled in next.into_iter().chain(here) {
             if let Err(error) = self.archive(open, pulled, false).await? {
                 return Ok(Err(error));
             }
@@ -171,14 +174,15 @@ impl Worker {
     /// ClickHouse stores a few large batches for much less than many small ones.
     async fn filled(
         &self,
-        consumer: &mut Consumer,
+        Open { consumer, room, .. }: &mut Open,
         mut deliveries: Vec<Delivery>,
         began: Instant,
         shutdown: &Shutdown,
     ) -> Option<Pulled> {
         let bytes: usize = deliveries.iter().map(|delivery| delivery.size()).sum();
         let is_full = bytes >= self.settings.bytes;
-        let memory = if is_full { Arc::clone(&self.ahead).try_acquire_owned().ok() } else { None };
+        let more_room = || Arc::clone(&self.ahead).try_acquire_owned().ok();
+        let memory = room.take().filter(|_| is_full).or_else(|| is_full.then(more_room).flatten());
         if memory.is_some() {
             let rest = BatchLimits {
                 messages: self.settings.rows.saturating_sub(deliveries.len()),
@@ -215,7 +219,7 @@ impl Worker {
         let began = Instant::now();
         let (deliveries, memory, batch) = pulled.rows().await?;
         let (first, last) = span(&deliveries);
-        let Open { consumer, archive, closing } = open;
+        let Open { consumer, archive, closing, room } = open;
         let span = tracing::info_span!("batch", stream = &*self.stream, first, last, rows = deliveries.len());
         let settle = async {
             let (settled, stretches) = archive.settle(batch, &deliveries).instrument(span).await?;
@@ -225,14 +229,17 @@ impl Worker {
         };
         let mut settling = std::pin::pin!(settle);
         let pull = async {
-            // Never closed.
-            let memory = Arc::clone(&self.ahead).acquire_owned().await.ok();
+            if room.is_none() {
+                // Never closed.
+                *room = Arc::clone(&self.ahead).acquire_owned().await.ok();
+            }
             let pulled = consumer.batch(self.limits(self.settings.bytes_ahead)).await;
+            let memory = room.take();
             pulled.map(|deliveries| Pulled::read(&self.stream, deliveries, memory))
         };
         let mut pull = std::pin::pin!(pull);
         let mut ahead: Option<Result<Option<Pulled>, ConsumeError>> = None;
-        let mut alive = tokio::time::interval_at(Instant::now() + self.half_wait(), self.half_wait());
+        let mut alive = tokio::time::interval_at(Instant::now() + self.report_every(), self.report_every());
         loop {
             tokio::select! {
                 settled = &mut settling => break settled?,
@@ -248,22 +255,41 @@ impl Worker {
         Ok(ahead.unwrap_or(Ok(None)))
     }
 
-    /// Does what was asked for, on what is closed; who asked may be gone meanwhile.
-    async fn carry_out(&self, order: Order, open: &mut Open) -> Result<(), JoinError> {
+    /// Does what was asked for, on what is closed; who asked may be gone meanwhile. What is pulled already waits.
+    async fn carry_out(
+        &self,
+        order: Order,
+        open: &mut Open,
+        waiting: Option<&Pulled>,
+    ) -> Result<(), JoinError> {
         let Open { archive, closing, .. } = open;
-        closing.closed().await?;
-        let _asker_gone = match order {
-            Order::Replay { first, last, answer } => {
-                answer.send(archive.replay(&self.context, first..=last).await).is_err()
-            }
-            Order::Redrive { message, epoch, answer } => {
-                answer.send(archive.redrive(&message, epoch).await).is_err()
-            }
+        let work = async {
+            closing.closed().await?;
+            let _asker_gone = match order {
+                Order::Replay { first, last, answer } => {
+                    answer.send(archive.replay(&self.context, first..=last).await).is_err()
+                }
+                Order::Redrive { message, epoch, answer } => {
+                    answer.send(archive.redrive(&message, epoch).await).is_err()
+                }
+            };
+            Ok(())
         };
-        Ok(())
+        let mut work = std::pin::pin!(work);
+        let mut alive = tokio::time::interval_at(Instant::now() + self.report_every(), self.report_every());
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                _ = alive.tick(), if waiting.is_some() => {
+                    keep_alive(waiting.map_or(&[], |pulled| &pulled.deliveries)).await;
+                }
+            }
+        }
     }
 
-    fn half_wait(&self) -> Duration {
-        self.settings.ack_wait / 2
+    /// How often messages at work are reported as such: a batch waits, is stored and is closed, and no two of these
+    /// together pass `ack_wait` unreported.
+    fn report_every(&self) -> Duration {
+        self.settings.ack_wait / 4
     }
 }

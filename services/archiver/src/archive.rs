@@ -12,6 +12,7 @@ use crate::batch::{Batch, Lane, span};
 use crate::deadletter::DeadLetters;
 use crate::epoch::{Fate, Known, NewEpoch, Progress, StreamFacts, at};
 use crate::recent::Recent;
+use crate::settled::Settled;
 use crate::storing::{Trouble, ask, store_rows};
 use crate::stretch::{Outcome, stretches};
 
@@ -36,25 +37,6 @@ pub struct Archive {
     dead_letters: DeadLetters,
     trouble: Trouble,
     ledger_read: Instant,
-}
-
-/// What became of a batch.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Settled {
-    /// Rows inserted.
-    pub inserted: usize,
-    /// Deliveries that were in a table already.
-    pub known: usize,
-    /// Deliveries whose event is in a table under another sequence.
-    pub repeated: usize,
-    /// Deliveries that are dead letters now.
-    pub set_aside: usize,
-    /// Of these, those that are no event of this version.
-    pub unreadable: usize,
-    /// When the first of the live events came to its service, UTC ns.
-    pub oldest_live_ns: Option<i64>,
-    /// The current epoch.
-    pub epoch: u32,
 }
 
 /// The row table, what became of its deliveries, and the refused ones.

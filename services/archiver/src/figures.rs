@@ -1,13 +1,7 @@
 //! What is counted here, in words: for the help lines of `/metrics`. What can be counted is there from the start, at zero,
 //! for each stream: a first failure is a rise then, too.
 
-use std::time::Duration;
-
-use bus::Delivery;
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, histogram};
-
-use crate::archive::Settled;
-use crate::batch::span;
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
 
 /// Counters of each stream.
 const COUNTERS: &[(&str, &str)] = &[
@@ -84,41 +78,4 @@ pub fn of_stream(stream: &str) {
     for reason in ["recreated", "shortened", "other_event"] {
         counter!(EPOCHS, "stream" => stream.to_owned(), "reason" => reason).increment(0);
     }
-}
-
-/// Counts a batch, which took so long from the message to the row.
-pub fn of_batch(stream: &str, deliveries: &[Delivery], settled: &Settled, took: Duration) {
-    let name = || stream.to_owned();
-    let (first, last) = span(deliveries);
-    let Settled { inserted, known, repeated, set_aside, unreadable, oldest_live_ns, epoch } = *settled;
-    for (counted, number) in [
-        ("sise_archiver_messages_total", deliveries.len()),
-        ("sise_archiver_rows_total", inserted),
-        ("sise_archiver_known_total", known),
-        ("sise_archiver_repeated_total", repeated),
-        ("sise_archiver_set_aside_total", set_aside),
-        ("sise_archiver_unreadable_total", unreadable),
-    ] {
-        counter!(counted, "stream" => name()).increment(u64::try_from(number).unwrap_or(u64::MAX));
-    }
-    histogram!("sise_archiver_batch_seconds", "stream" => name()).record(took);
-    if let Some(received_ns) = oldest_live_ns {
-        let delay = u64::try_from(process::clock::now_ns().saturating_sub(received_ns)).unwrap_or(0);
-        histogram!("sise_archiver_stored_delay_seconds", "stream" => name())
-            .record(Duration::from_nanos(delay));
-    }
-    let ms = took.as_millis();
-    tracing::debug!(
-        stream,
-        epoch,
-        first,
-        last,
-        inserted,
-        known,
-        repeated,
-        set_aside,
-        unreadable,
-        ms,
-        "rows stored"
-    );
 }

@@ -17,7 +17,6 @@ use crate::archive::Archive;
 use crate::batch::span;
 use crate::closing::{Closed, Closing, keep_alive};
 use crate::config::ArchiverSettings;
-use crate::figures;
 use crate::orders::{Order, Orders};
 use crate::pulled::Pulled;
 use crate::storing::Trouble;
@@ -223,7 +222,7 @@ impl Worker {
         let span = tracing::info_span!("batch", stream = &*self.stream, first, last, rows = deliveries.len());
         let settle = async {
             let (settled, stretches) = archive.settle(batch, &deliveries).instrument(span).await?;
-            figures::of_batch(&self.stream, &deliveries, &settled, began.elapsed());
+            settled.count(&self.stream, &deliveries, began.elapsed());
             closing.begin(Closed { stretches, deliveries: Arc::clone(&deliveries), memory }).await?;
             anyhow::Ok(())
         };

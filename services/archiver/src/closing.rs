@@ -8,8 +8,8 @@ use bus::Delivery;
 use store::{Archived, Store};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinHandle};
-use tokio::time::{Instant, MissedTickBehavior};
 
+use crate::alive::while_at_work;
 use crate::storing::{Trouble, ask};
 
 /// What is written and acknowledged of a batch.
@@ -66,18 +66,8 @@ async fn close(
     mut trouble: Trouble,
     Closed { stretches, deliveries, memory }: Closed,
 ) -> Trouble {
-    let mut alive = tokio::time::interval_at(Instant::now() + report_every, report_every);
-    alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    {
-        let mut writing =
-            std::pin::pin!(ask(&mut trouble, "write ledger", || store.write_ledger(&stretches)));
-        loop {
-            tokio::select! {
-                () = &mut writing => break,
-                _ = alive.tick() => keep_alive(&deliveries).await,
-            }
-        }
-    }
+    let writing = ask(&mut trouble, "write ledger", || store.write_ledger(&stretches));
+    while_at_work(writing, report_every, &deliveries).await;
     trouble.over();
     for delivery in deliveries.iter() {
         if let Err(error) = delivery.ack().await {
@@ -88,13 +78,4 @@ async fn close(
     }
     drop(memory);
     trouble
-}
-
-/// Tells the server that the messages are at work, so that they are not delivered again.
-pub async fn keep_alive(deliveries: &[Delivery]) {
-    for delivery in deliveries {
-        if delivery.in_progress().await.is_err() {
-            break;
-        }
-    }
 }

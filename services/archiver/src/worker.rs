@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{BatchLimits, ConsumeError, Consumer, Context, Delivery, NatsSettings};
+use bus::{BatchLimits, ConnectError, ConsumeError, Consumer, Context, Delivery, NatsSettings};
 use process::Shutdown;
 use process::ready::Part;
 use store::Store;
@@ -13,9 +13,10 @@ use tokio::task::JoinError;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use crate::alive::{keep_alive, while_at_work};
 use crate::archive::Archive;
 use crate::batch::span;
-use crate::closing::{Closed, Closing, keep_alive};
+use crate::closing::{Closed, Closing};
 use crate::config::ArchiverSettings;
 use crate::orders::{Order, Orders};
 use crate::pulled::Pulled;
@@ -53,11 +54,25 @@ struct Open {
     room: Option<OwnedSemaphorePermit>,
 }
 
+/// Why a stream is not worked on any longer.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    /// The consumer must be opened anew.
+    #[error(transparent)]
+    Consumer(#[from] ConsumeError),
+    /// The settings of the bus cannot be meant.
+    #[error(transparent)]
+    Settings(#[from] ConnectError),
+    /// A fault of ours.
+    #[error("a task of the archiver did not end well")]
+    Task(#[from] JoinError),
+}
+
 impl Worker {
     /// Works until the stop is asked for and what was pulled until then is acknowledged.
     ///
     /// # Errors
-    /// When the settings of the bus cannot be meant.
+    /// When the settings of the bus cannot be meant, or a task did not end well.
     pub async fn run(mut self, shutdown: Shutdown) -> anyhow::Result<()> {
         let mut told = false;
         while !shutdown.is_requested() {
@@ -70,11 +85,15 @@ impl Worker {
                 Ok(open) => {
                     told = false;
                     self.ready.ready();
-                    self.work(open, &shutdown).await?
+                    self.work(open, &shutdown).await
                 }
-                Err(error) => Err(error),
+                Err(error) => Err(error.into()),
             };
-            let Err(error) = outcome else { break };
+            let error = match outcome {
+                Ok(()) => break,
+                Err(Broken::Consumer(error)) => error,
+                Err(error) => return Err(error.into()),
+            };
             self.ready.not_ready(format!("{}: {error}", self.stream));
             // Once for each trouble; the client keeps trying.
             if !std::mem::replace(&mut told, true) {
@@ -113,22 +132,16 @@ impl Worker {
     }
 
     /// Pulls and archives until the stop is asked for or the consumer must be opened anew.
-    async fn work(
-        &mut self,
-        mut open: Open,
-        shutdown: &Shutdown,
-    ) -> anyhow::Result<Result<(), ConsumeError>> {
-        let outcome = self.until(&mut open, shutdown).await?;
-        // Whoever opens the stream anew finds the ledger written.
-        open.closing.closed().await?;
-        Ok(outcome)
+    async fn work(&mut self, mut open: Open, shutdown: &Shutdown) -> Result<(), Broken> {
+        let outcome = self.until(&mut open, shutdown).await;
+        if matches!(outcome, Ok(()) | Err(Broken::Consumer(_))) {
+            // Whoever opens the stream anew finds the ledger written.
+            open.closing.closed().await?;
+        }
+        outcome
     }
 
-    async fn until(
-        &mut self,
-        open: &mut Open,
-        shutdown: &Shutdown,
-    ) -> anyhow::Result<Result<(), ConsumeError>> {
+    async fn until(&mut self, open: &mut Open, shutdown: &Shutdown) -> Result<(), Broken> {
         let mut next: Option<Pulled> = None;
         while !shutdown.is_requested() {
             // One between two batches: neither waits long for the other.
@@ -136,10 +149,7 @@ impl Worker {
                 self.carry_out(order, open, next.as_ref()).await?;
             }
             if let Some(pulled) = next.take() {
-                match self.archive(open, pulled, true).await? {
-                    Ok(ahead) => next = ahead,
-                    Err(error) => return Ok(Err(error)),
-                }
+                next = self.archive(open, pulled, true).await?;
                 continue;
             }
             let (began, limits) = (Instant::now(), self.limits(self.settings.bytes));
@@ -152,21 +162,16 @@ impl Worker {
                 }
                 pulled = open.consumer.batch(limits) => pulled,
             };
-            next = match pulled {
-                Ok(deliveries) => self.filled(open, deliveries, began, shutdown).await,
-                Err(error) => return Ok(Err(error)),
-            };
+            next = self.filled(open, pulled?, began, shutdown).await;
         }
         // What is here already: left behind, it would come again only after `ack_wait`.
         let limits = BatchLimits { wait: Duration::ZERO, ..self.limits(self.settings.bytes) };
         let here = open.consumer.batch(limits).await.unwrap_or_default();
         let here = Pulled::read(&self.stream, here, open.room.take());
         for pulled in next.into_iter().chain(here) {
-            if let Err(error) = self.archive(open, pulled, false).await? {
-                return Ok(Err(error));
-            }
+            self.archive(open, pulled, false).await?;
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// A batch that came full before its time: where there is memory for it, what comes until then belongs to it too.
@@ -214,7 +219,7 @@ impl Worker {
         open: &mut Open,
         pulled: Pulled,
         pull_ahead: bool,
-    ) -> anyhow::Result<Result<Option<Pulled>, ConsumeError>> {
+    ) -> Result<Option<Pulled>, Broken> {
         let began = Instant::now();
         let (deliveries, memory, batch) = pulled.rows().await?;
         let (first, last) = span(&deliveries);
@@ -224,9 +229,9 @@ impl Worker {
             let (settled, stretches) = archive.settle(batch, &deliveries).instrument(span).await?;
             settled.count(&self.stream, &deliveries, began.elapsed());
             closing.begin(Closed { stretches, deliveries: Arc::clone(&deliveries), memory }).await?;
-            anyhow::Ok(())
+            Ok::<_, Broken>(())
         };
-        let mut settling = std::pin::pin!(settle);
+        let mut settling = std::pin::pin!(while_at_work(Box::pin(settle), self.report_every(), &deliveries));
         let pull = async {
             if room.is_none() {
                 // Never closed.
@@ -237,21 +242,20 @@ impl Worker {
             pulled.map(|deliveries| Pulled::read(&self.stream, deliveries, memory))
         };
         let mut pull = std::pin::pin!(pull);
-        let mut ahead: Option<Result<Option<Pulled>, ConsumeError>> = None;
+        let mut ahead = None;
         let mut alive = tokio::time::interval_at(Instant::now() + self.report_every(), self.report_every());
         loop {
             tokio::select! {
                 settled = &mut settling => break settled?,
                 pulled = &mut pull, if pull_ahead && ahead.is_none() => ahead = Some(pulled),
                 _ = alive.tick() => {
-                    keep_alive(&deliveries).await;
                     if let Some(Ok(Some(pulled))) = &ahead {
                         keep_alive(&pulled.deliveries).await;
                     }
                 }
             }
         }
-        Ok(ahead.unwrap_or(Ok(None)))
+        Ok(ahead.transpose()?.flatten())
     }
 
     /// Does what was asked for, on what is closed; who asked may be gone meanwhile. What is pulled already waits.
@@ -274,16 +278,8 @@ impl Worker {
             };
             Ok(())
         };
-        let mut work = std::pin::pin!(work);
-        let mut alive = tokio::time::interval_at(Instant::now() + self.report_every(), self.report_every());
-        loop {
-            tokio::select! {
-                done = &mut work => return done,
-                _ = alive.tick(), if waiting.is_some() => {
-                    keep_alive(waiting.map_or(&[], |pulled| &pulled.deliveries)).await;
-                }
-            }
-        }
+        let waiting = waiting.map_or(&[][..], |pulled| &pulled.deliveries);
+        while_at_work(work, self.report_every(), waiting).await
     }
 
     /// How often messages at work are reported as such: a batch waits, is stored and is closed, and no two of these

@@ -31,7 +31,7 @@ pub struct Worker {
     pub stream: Arc<str>,
     /// Section `[archiver]`.
     pub settings: Arc<ArchiverSettings>,
-    /// Section `[nats]`, for the dead letters.
+    /// Section `[nats]`, for the consumer and the dead letters.
     pub nats: NatsSettings,
     /// The bus.
     pub context: Context,
@@ -82,10 +82,10 @@ impl Worker {
                 opened = self.open() => opened,
             };
             let outcome = match opened {
-                Ok(open) => {
+                Ok(mut open) => {
                     told = false;
                     self.ready.ready();
-                    self.work(open, &shutdown).await
+                    self.work(&mut open, &shutdown).await
                 }
                 Err(error) => Err(error.into()),
             };
@@ -119,7 +119,7 @@ impl Worker {
         let archive =
             Archive::open(&self.stream, &self.store, &self.nats, state, settings.recent, trouble()).await;
         let closing = Closing::new(&self.stream, &self.store, self.report_every(), trouble());
-        let consumer = Consumer::open(&self.context, &self.stream, &settings.durable).await?;
+        let consumer = Consumer::open(&self.nats, "archiver", &self.stream, &settings.durable).await?;
         let progress = archive.progress();
         tracing::info!(
             stream = &*self.stream,
@@ -132,8 +132,8 @@ impl Worker {
     }
 
     /// Pulls and archives until the stop is asked for or the consumer must be opened anew.
-    async fn work(&mut self, mut open: Open, shutdown: &Shutdown) -> Result<(), Broken> {
-        let outcome = self.until(&mut open, shutdown).await;
+    async fn work(&mut self, open: &mut Open, shutdown: &Shutdown) -> Result<(), Broken> {
+        let outcome = self.until(open, shutdown).await;
         if matches!(outcome, Ok(()) | Err(Broken::Consumer(_))) {
             // Whoever opens the stream anew finds the ledger written.
             open.closing.closed().await?;
@@ -232,7 +232,7 @@ impl Worker {
             Ok::<_, Broken>(())
         };
         let mut settling = std::pin::pin!(while_at_work(Box::pin(settle), self.report_every(), &deliveries));
-        let pull = async {
+        let mut pull = std::pin::pin!(async {
             if room.is_none() {
                 // Never closed.
                 *room = Arc::clone(&self.ahead).acquire_owned().await.ok();
@@ -240,8 +240,7 @@ impl Worker {
             let pulled = consumer.batch(self.limits(self.settings.bytes_ahead)).await;
             let memory = room.take();
             pulled.map(|deliveries| Pulled::read(&self.stream, deliveries, memory))
-        };
-        let mut pull = std::pin::pin!(pull);
+        });
         let mut ahead = None;
         let mut alive = tokio::time::interval_at(Instant::now() + self.report_every(), self.report_every());
         loop {

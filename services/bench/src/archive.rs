@@ -12,9 +12,9 @@ use bus::{Outgoing, Publisher};
 use tokio::time::Instant;
 
 use self::events::Replay;
-use crate::Options;
 use crate::inputs::Kind;
 use crate::measure::{Limit, Measure, median};
+use crate::options::Options;
 use crate::servers::house::House;
 use crate::servers::services::{cpu_seconds, peak_mb};
 

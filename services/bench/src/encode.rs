@@ -10,9 +10,9 @@ use anyhow::ensure;
 use bus::Outgoing;
 use market::Event;
 
-use crate::Options;
 use crate::inputs::{Events, Kind};
 use crate::measure::{Measure, in_turns, nanoseconds_each};
+use crate::options::Options;
 
 /// Rounds of each side; the median stands for all.
 const ROUNDS: usize = 1_001;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::Options;
+use crate::options::Options;
 
 /// The folder.
 #[derive(Debug)]

@@ -10,9 +10,9 @@ use std::time::Duration;
 use anyhow::ensure;
 use tokio::time::sleep;
 
-use crate::Options;
 use crate::footprint::stack::{Sent, Stack};
 use crate::measure::{Limit, Measure};
+use crate::options::Options;
 use crate::servers::house::House;
 use crate::servers::services::{cpu_seconds, peak_mb};
 

@@ -11,10 +11,10 @@ use bus::{Outgoing, Publisher};
 use market::{Body, Event, Market, Tape};
 use tokio::time::{Instant, sleep};
 
-use crate::Options;
 use crate::footprint::float;
 use crate::inputs::{Events, Kind};
 use crate::measure::{Limit, Measure, median};
+use crate::options::Options;
 use crate::queries::fill::{self, Plan};
 use crate::queries::sql::{Database, http};
 use crate::servers::house::House;

@@ -14,9 +14,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use journal::{JournalSettings, Record, RecordKind, Sync};
 
-use crate::Options;
 use crate::folder::Fresh;
 use crate::measure::Measure;
+use crate::options::Options;
 
 /// Frames to one flush, as many as a cell takes at most.
 const FRAMES_A_FLUSH: u64 = 256;

@@ -17,11 +17,11 @@ use anyhow::{Context as _, bail, ensure};
 use bus::{BatchLimits, Consumer};
 use tokio::time::{Instant, timeout};
 
-use crate::Options;
 use crate::folder::Fresh;
 use crate::footprint::stack::free_ports;
 use crate::latency::reader::Reader;
 use crate::measure::{Limit, Measure, median};
+use crate::options::Options;
 use crate::queries::sql::http;
 use crate::servers::nats::Nats;
 use crate::servers::sender::Sender;
@@ -190,13 +190,12 @@ async fn start(sise: &Sise, plan: Plan) -> anyhow::Result<(Sender, Service)> {
 /// Everything that the two streams hold unread, which is what the sender has sent: from receipt to stored, ns.
 async fn read_back(nats: &Nats, plan: Plan) -> anyhow::Result<Vec<i64>> {
     let expected = usize::try_from(plan.rate * plan.seconds)?;
-    let context = nats.context("sise").await?;
     let deadline = Instant::now() + LIMIT;
     let limits = BatchLimits { messages: 20_000, bytes: 64 << 20, wait: Duration::from_millis(200) };
     let mut delays = Vec::with_capacity(expected);
     let mut consumers = Vec::new();
     for stream in ["TICKER_KR_KIS", "ORDERBOOK_KR_KIS"] {
-        consumers.push(Consumer::open(&context, stream, "archiver").await?);
+        consumers.push(Consumer::open(&nats.settings(), "sise", stream, "archiver").await?);
     }
     while delays.len() < expected {
         for consumer in &mut consumers {

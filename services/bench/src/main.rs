@@ -12,6 +12,7 @@ mod inputs;
 mod journal;
 mod latency;
 mod measure;
+mod options;
 mod parse;
 mod path;
 mod publish;
@@ -19,12 +20,12 @@ mod queries;
 mod sender;
 mod servers;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::measure::Measure;
+use crate::options::Options;
 
 /// What is measured, and with how much.
 #[derive(Debug, Parser)]
@@ -32,15 +33,8 @@ use crate::measure::Measure;
 struct Arguments {
     #[command(subcommand)]
     what: What,
-    /// Counts so small that it takes moments: checks that everything runs and that its counts are right.
-    #[arg(long, global = true)]
-    smoke: bool,
-    /// Where journals and stores of servers are made, and removed again.
-    #[arg(long, global = true, default_value = "var/bench")]
-    folder: PathBuf,
-    /// The folder of the programs that are measured as processes.
-    #[arg(long, global = true, default_value = "target/release")]
-    binaries: PathBuf,
+    #[command(flatten)]
+    options: Options,
 }
 
 #[derive(Debug, Subcommand)]
@@ -69,21 +63,9 @@ enum What {
     Sender(sender::Arguments),
 }
 
-/// What every benchmark is told.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Small counts, one round.
-    pub smoke: bool,
-    /// For files of this run alone.
-    pub folder: PathBuf,
-    /// Where `archiver`, `kis-service` and the others are.
-    pub binaries: PathBuf,
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Arguments { what, smoke, folder, binaries } = Arguments::parse();
-    let options = Options { smoke, folder, binaries };
+    let Arguments { what, options } = Arguments::parse();
     match run(what, &options).await {
         Ok(measures) => {
             for measure in measures {

@@ -10,9 +10,9 @@ use anyhow::{bail, ensure};
 use broker::feed::{FrameParser, Item};
 use serde::de::IgnoredAny;
 
-use crate::Options;
 use crate::inputs::{self, KIS_RECEIVED_NS, KIWOOM_RECEIVED_NS};
 use crate::measure::{Limit, Measure, in_turns, nanoseconds_each};
+use crate::options::Options;
 
 /// Rounds of each side; the median stands for all.
 const ROUNDS: usize = 1_001;

@@ -12,10 +12,10 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use tokio::time::{Instant, sleep};
 
-use crate::Options;
 use crate::archive::events::SYMBOLS;
 use crate::archive::rate;
 use crate::measure::{Limit, Measure, median};
+use crate::options::Options;
 use crate::sender::Summary;
 use crate::servers::house::House;
 use crate::servers::sender::Sender;

@@ -15,10 +15,10 @@ mod syncing;
 use anyhow::{Context as _, ensure};
 use bus::Outgoing;
 
-use crate::Options;
 use crate::folder::Fresh;
 use crate::inputs::{Events, Kind};
 use crate::measure::{Limit, Measure, count_as_a_service, median};
+use crate::options::Options;
 use crate::servers::nats::Nats;
 
 /// Of the best bare loop at least, with a message and an acknowledgement each.

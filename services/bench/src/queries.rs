@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-use crate::Options;
 use crate::folder::Fresh;
 use crate::measure::{Measure, median};
+use crate::options::Options;
 use crate::queries::fill::Plan;
 use crate::queries::sql::Database;
 use crate::servers::clickhouse::Clickhouse;

@@ -247,8 +247,7 @@ impl House {
     /// Messages of a stream that the archiver has not acknowledged.
     pub async fn unacknowledged(&self, stream: &str) -> u64 {
         let context = self.context().await;
-        let consumer = bus::Consumer::open(&context, stream, "archiver").await.expect("consumer");
-        let state = consumer.durable_state().await.expect("state");
+        let state = bus::durable_state(&context, stream, "archiver").await.expect("state");
         state.pending + state.ack_pending
     }
 }

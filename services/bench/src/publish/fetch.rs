@@ -30,7 +30,7 @@ pub(super) async fn run(folder: &Fresh, amount: Amount) -> anyhow::Result<Vec<Me
     // The first round warms up.
     for round in 0..=amount.rounds {
         let durable = durable(&context, &format!("ours-{round}")).await?;
-        let fetched = fetch(&context, &format!("ours-{round}"), amount.events).await?;
+        let fetched = fetch(&server, &format!("ours-{round}"), amount.events).await?;
         acknowledged(durable).await?;
         let durable = self::durable(&context, &format!("bare-{round}")).await?;
         let bare = bare(&durable, amount.events).await?;
@@ -57,8 +57,8 @@ async fn durable(context: &Context, name: &str) -> anyhow::Result<PullConsumer> 
     Ok(stream.create_consumer(config).await?)
 }
 
-async fn fetch(context: &Context, durable: &str, count: u64) -> anyhow::Result<f64> {
-    let mut consumer = Consumer::open(context, Kind::Book.stream(), durable).await?;
+async fn fetch(server: &Nats, durable: &str, count: u64) -> anyhow::Result<f64> {
+    let mut consumer = Consumer::open(&server.settings(), "bench", Kind::Book.stream(), durable).await?;
     let (begin, mut fetched) = (Instant::now(), 0);
     while fetched < count {
         // The last batch is not to wait for messages that never come.

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::clickhouse::Clickhouse;
 use super::nats::Nats;
 use super::services::Sise;
-use crate::Options;
+use crate::options::Options;
 
 /// Both servers of a round. They are killed when this is dropped; the folder goes at the end of an orderly round.
 #[derive(Debug)]

@@ -112,15 +112,21 @@ pub async fn connected(client: &Client, limit: Duration) -> bool {
     matches!(tokio::time::timeout(limit, client.flush()).await, Ok(Ok(())))
 }
 
-/// A connection that ends for good when it breaks, and the token that is cancelled then.
+/// A connection that ends for good when it breaks.
+pub(crate) struct Connection {
+    /// The connection.
+    pub(crate) client: Client,
+    /// Cancelled when it is gone.
+    pub(crate) down: CancellationToken,
+}
+
+/// Makes such a connection.
 ///
-/// The library's connections come back by themselves and first send what was still queued: messages that were on the
-/// old connection and are lost would then be sent again behind newer ones. A publisher that wants order makes a new
-/// connection and decides itself what is sent first.
-pub(crate) async fn connect_once(
-    settings: &NatsSettings,
-    service: &str,
-) -> Result<(Client, CancellationToken), ConnectError> {
+/// The library's connections come back by themselves and first send what was still queued. Messages that were on the
+/// old connection and are lost would then be sent again behind newer ones: a publisher that wants order makes a new
+/// connection and decides itself what is sent first. An acknowledgement that comes to a server whose store was rolled
+/// back meanwhile would be taken for that of another message, which stands at the same sequence now.
+pub(crate) async fn connect_once(settings: &NatsSettings, service: &str) -> Result<Connection, ConnectError> {
     let servers = settings.servers()?;
     let down = CancellationToken::new();
     let log = logger(service);
@@ -144,7 +150,7 @@ pub(crate) async fn connect_once(
             std::future::ready(server.map(|addr| ReconnectToServer { addr, delay: Some(Duration::ZERO) }))
         });
     let client = options.connect(servers).await.map_err(|error| refused(settings, service, &error))?;
-    Ok((client, down))
+    Ok(Connection { client, down })
 }
 
 /// Counts the connections made, so that the servers of a cluster take turns.

@@ -1,36 +1,30 @@
 //! A durable of a stream to batches of deliveries, each acknowledged by itself.
 //!
-//! The subscription behind it is rebuilt when the server or the network breaks it, and when it is silent while
-//! messages wait; the durable itself is never made or deleted here (`sise streams apply` does).
+//! The subscription has a connection of its own. Both are made anew when the server or the network breaks them, and when
+//! nothing comes while messages wait; the durable itself is never made or deleted here (`sise streams apply` does).
 
+mod source;
 mod state;
 
-use std::sync::Arc;
-
-use async_nats::Client;
-use async_nats::jetstream::consumer::pull::{self, MessagesErrorKind};
-use async_nats::jetstream::consumer::{Info, PullConsumer};
-use async_nats::jetstream::context::ConsumerInfoErrorKind;
-use async_nats::jetstream::stream::ConsumerErrorKind;
-use async_nats::jetstream::{Context, ErrorCode, Message};
+use async_nats::jetstream::Message;
+use async_nats::jetstream::consumer::pull::MessagesErrorKind;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 
+use self::source::{Opened, Source};
 pub use self::state::{
     BatchLimits, ConsumeError, DurableState, PullSettings, StreamState, durable_state, stream_state,
 };
-use crate::connect::backoff;
+use crate::connect::{NatsSettings, backoff};
 use crate::delivery::Delivery;
 
 /// A consumer of one durable.
 pub struct Consumer {
-    context: Context,
-    stream: String,
-    durable: String,
-    pull: PullSettings,
-    /// For acknowledgements: one for all deliveries.
-    client: Arc<Client>,
-    messages: Option<pull::Stream>,
+    source: Source,
+    opened: Option<Opened>,
+    /// Beside the batches: one may be shorter than it takes.
+    opening: Option<AbortOnDropHandle<Result<Opened, ConsumeError>>>,
     /// Taken from the subscription, not yet given out: a batch that was dropped half way loses nothing.
     ready: Vec<Delivery>,
     ready_bytes: usize,
@@ -41,12 +35,17 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// A consumer of a durable that exists.
+    /// A consumer of a durable that exists, as the user of `service`.
     ///
     /// # Errors
     /// [`ConsumeError`]; [`ConsumeError::is_retryable`] tells a server that is away from a durable that is missing.
-    pub async fn open(context: &Context, stream: &str, durable: &str) -> Result<Self, ConsumeError> {
-        Self::open_with(context, stream, durable, PullSettings::default()).await
+    pub async fn open(
+        settings: &NatsSettings,
+        service: &str,
+        stream: &str,
+        durable: &str,
+    ) -> Result<Self, ConsumeError> {
+        Self::open_with(settings, service, stream, durable, PullSettings::default()).await
     }
 
     /// As [`Consumer::open`] with other times.
@@ -54,26 +53,24 @@ impl Consumer {
     /// # Errors
     /// As [`Consumer::open`].
     pub async fn open_with(
-        context: &Context,
+        settings: &NatsSettings,
+        service: &str,
         stream: &str,
         durable: &str,
         pull: PullSettings,
     ) -> Result<Self, ConsumeError> {
         crate::figures::of_consumer(stream);
-        let mut consumer = Self {
-            context: context.clone(),
-            stream: stream.to_owned(),
-            durable: durable.to_owned(),
-            pull,
-            client: Arc::new(context.client()),
-            messages: None,
+        let source = Source::new(settings, service, stream, durable, pull);
+        let opened = source.open().await?;
+        Ok(Self {
+            source,
+            opened: Some(opened),
+            opening: None,
             ready: Vec::new(),
             ready_bytes: 0,
             rebuilds: 0,
             heard: Instant::now(),
-        };
-        consumer.messages = Some(consumer.subscribe().await?);
-        Ok(consumer)
+        })
     }
 
     /// The next messages, up to the limits; none when none came in time. Dropped before it is done, it has taken
@@ -98,17 +95,11 @@ impl Consumer {
                 self.ready.push(delivery);
             }
         }
-        if self.ready.is_empty() && self.heard.elapsed() > self.pull.silence {
+        if self.ready.is_empty() && self.heard.elapsed() > self.source.pull.silence {
             self.watch().await?;
         }
         self.ready_bytes = 0;
         Ok(std::mem::take(&mut self.ready))
-    }
-
-    /// Gives up the subscription until the next batch: for a reader whose store is away. What waits here is delivered
-    /// again after `ack_wait`.
-    pub fn pause(&mut self) {
-        self.messages = None;
     }
 
     /// What the stream holds.
@@ -116,7 +107,8 @@ impl Consumer {
     /// # Errors
     /// [`ConsumeError::Away`].
     pub async fn stream_state(&self) -> Result<StreamState, ConsumeError> {
-        stream_state(&self.context, &self.stream).await
+        let opened = self.opened.as_ref().ok_or_else(|| self.source.away(&"no connection"))?;
+        stream_state(&opened.context, &self.source.stream).await
     }
 
     /// Where the durable stands.
@@ -124,7 +116,8 @@ impl Consumer {
     /// # Errors
     /// [`ConsumeError`] when the durable is gone or the server is away.
     pub async fn durable_state(&self) -> Result<DurableState, ConsumeError> {
-        Ok(DurableState::from(&self.info().await?))
+        let opened = self.opened.as_ref().ok_or_else(|| self.source.away(&"no connection"))?;
+        Ok(DurableState::from(&self.source.info(opened).await?))
     }
 
     /// How often the subscription was rebuilt since the last message.
@@ -136,15 +129,19 @@ impl Consumer {
     /// The name of the stream.
     #[must_use]
     pub fn stream(&self) -> &str {
-        &self.stream
+        &self.source.stream
     }
 
     /// One message, or none after something was mended. Safe to drop.
     async fn next(&mut self) -> Result<Option<Delivery>, ConsumeError> {
-        if self.messages.is_none() {
-            tokio::time::sleep(backoff(self.rebuilds)).await;
-            match self.subscribe().await {
-                Ok(messages) => self.messages = Some(messages),
+        if self.opened.is_none() {
+            let (source, pause) = (&self.source, backoff(self.rebuilds));
+            let open = || AbortOnDropHandle::new(tokio::spawn(source.clone().open_after(pause)));
+            let opened = self.opening.get_or_insert_with(open).await;
+            let opened = opened.unwrap_or_else(|error| Err(self.source.away(&error)));
+            self.opening = None;
+            match opened {
+                Ok(opened) => self.opened = Some(opened),
                 Err(error) if error.is_retryable() => {
                     self.rebuild("away");
                     return Ok(None);
@@ -156,17 +153,25 @@ impl Consumer {
     }
 
     async fn received(&mut self) -> Result<Option<Delivery>, ConsumeError> {
-        let Some(messages) = &mut self.messages else { return Ok(None) };
-        match messages.next().await {
+        let Some(opened) = &mut self.opened else { return Ok(None) };
+        let next = tokio::select! {
+            biased;
+            next = opened.messages.next() => next,
+            () = opened.connection.down.cancelled() => {
+                self.rebuild("disconnected");
+                return Ok(None);
+            }
+        };
+        match next {
             Some(Ok(message)) => Ok(self.take(&message)),
             Some(Err(error)) => match error.kind() {
                 MessagesErrorKind::ConsumerDeleted => {
-                    self.messages = None;
-                    Err(self.no_durable())
+                    self.opened = None;
+                    Err(self.source.no_durable())
                 }
                 MessagesErrorKind::PushBasedConsumer | MessagesErrorKind::RequestLimitExceeded => {
-                    self.messages = None;
-                    Err(self.refused(&error))
+                    self.opened = None;
+                    Err(self.source.refused(&error))
                 }
                 MessagesErrorKind::MissingHeartbeat => {
                     self.rebuild("missing_heartbeat");
@@ -191,30 +196,32 @@ impl Consumer {
     fn take(&mut self, message: &Message) -> Option<Delivery> {
         self.heard = Instant::now();
         self.rebuilds = 0;
-        let delivery = Delivery::read(message, &self.client);
+        let delivery = Delivery::read(message, &self.opened.as_ref()?.connection);
         if delivery.is_none() {
-            metrics::counter!("sise_bus_foreign_messages_total", "stream" => self.stream.clone())
+            metrics::counter!("sise_bus_foreign_messages_total", "stream" => self.source.stream.clone())
                 .increment(1);
         }
         delivery
     }
 
-    /// Leaves the subscription; the next call makes another.
+    /// Leaves the subscription; the next call makes another. Its connection lasts until what it brought is acknowledged.
     fn rebuild(&mut self, reason: &'static str) {
-        self.messages = None;
+        self.opened = None;
         self.rebuilds += 1;
-        metrics::counter!("sise_bus_consumer_rebuilt_total", "stream" => self.stream.clone(), "reason" => reason)
+        metrics::counter!("sise_bus_consumer_rebuilt_total", "stream" => self.source.stream.clone(), "reason" => reason)
             .increment(1);
         // Once a trouble; the next ones are counted.
         if self.rebuilds == 1 {
-            tracing::warn!(stream = self.stream, durable = self.durable, reason, "pull subscription rebuilt");
+            let Source { stream, durable, .. } = &self.source;
+            tracing::warn!(stream, durable, reason, "pull subscription rebuilt");
         }
     }
 
     /// Nothing came for long: is there something?
     async fn watch(&mut self) -> Result<(), ConsumeError> {
         self.heard = Instant::now();
-        let info = match self.info().await {
+        let Some(opened) = &self.opened else { return Ok(()) };
+        let info = match self.source.info(opened).await {
             Ok(info) => info,
             Err(error) if error.is_retryable() => return Ok(()),
             Err(error) => return Err(error),
@@ -225,7 +232,7 @@ impl Consumer {
         let unacknowledged = i64::try_from(info.num_ack_pending).unwrap_or(i64::MAX);
         if info.config.max_ack_pending > 0 && unacknowledged >= info.config.max_ack_pending {
             tracing::warn!(
-                stream = self.stream,
+                stream = self.source.stream,
                 unacknowledged,
                 "nothing comes before something is acknowledged"
             );
@@ -234,42 +241,4 @@ impl Consumer {
         }
         Ok(())
     }
-
-    async fn subscribe(&self) -> Result<pull::Stream, ConsumeError> {
-        let found = self.context.get_consumer_from_stream(&self.durable, &self.stream).await;
-        let consumer: PullConsumer = found.map_err(|error| match error.kind() {
-            ConsumerErrorKind::JetStream(error) if is_not_found(error.error_code()) => self.no_durable(),
-            ConsumerErrorKind::InvalidConsumerType | ConsumerErrorKind::InvalidName => self.refused(&error),
-            _ => self.away(&error),
-        })?;
-        let PullSettings { prefetch, heartbeat, expires, .. } = self.pull;
-        let pull = consumer.stream().max_messages_per_batch(prefetch).heartbeat(heartbeat).expires(expires);
-        pull.messages().await.map_err(|error| self.away(&error))
-    }
-
-    async fn info(&self) -> Result<Info, ConsumeError> {
-        let stream = self.context.get_stream_no_info(&self.stream).await.map_err(|e| self.away(&e))?;
-        stream.consumer_info(&self.durable).await.map_err(|error| match error.kind() {
-            ConsumerInfoErrorKind::NotFound | ConsumerInfoErrorKind::StreamNotFound => self.no_durable(),
-            ConsumerInfoErrorKind::JetStream(error) if is_not_found(error.error_code()) => self.no_durable(),
-            _ => self.away(&error),
-        })
-    }
-
-    fn no_durable(&self) -> ConsumeError {
-        ConsumeError::NoDurable { stream: self.stream.clone(), durable: self.durable.clone() }
-    }
-
-    fn refused(&self, error: &impl ToString) -> ConsumeError {
-        let (stream, durable) = (self.stream.clone(), self.durable.clone());
-        ConsumeError::Refused { stream, durable, problem: error.to_string() }
-    }
-
-    fn away(&self, error: &impl ToString) -> ConsumeError {
-        ConsumeError::Away { stream: self.stream.clone(), problem: error.to_string() }
-    }
-}
-
-fn is_not_found(code: ErrorCode) -> bool {
-    [ErrorCode::CONSUMER_NOT_FOUND, ErrorCode::STREAM_NOT_FOUND].contains(&code)
 }

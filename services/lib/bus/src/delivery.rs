@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use async_nats::jetstream::message::{Info, StreamMessage as Direct};
 use async_nats::jetstream::{AckKind, Message as Pulled};
-use async_nats::{Client, HeaderMap, Subject};
+use async_nats::{HeaderMap, Subject};
 use bytes::Bytes;
 
+use crate::connect::Connection;
 use crate::subject::MESSAGE_ID_HEADER;
 
 /// A message of a stream, as it was stored.
@@ -36,10 +37,11 @@ pub struct Delivery {
     /// How often it was delivered, 1 for the first time.
     pub delivered: u64,
     message: StreamMessage,
-    client: Arc<Client>,
+    /// On which it came.
+    connection: Arc<Connection>,
 }
 
-/// An acknowledgement that did not leave: the connection is closed for good. The message will be delivered again.
+/// An acknowledgement that did not leave: the connection on which the message came is gone. It will be delivered again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot acknowledge sequence {stream_sequence}: {problem}")]
 pub struct AckError {
@@ -175,7 +177,7 @@ fn others(headers: &HeaderMap, but: &[&str]) -> Vec<(String, String)> {
 
 impl Delivery {
     /// None when the message carries no JetStream reply subject: it is not a delivery.
-    pub(crate) fn read(message: &Pulled, client: &Arc<Client>) -> Option<Self> {
+    pub(crate) fn read(message: &Pulled, connection: &Arc<Connection>) -> Option<Self> {
         let Info { stream_sequence, delivered, published, .. } = message.info().ok()?;
         let delivered = u64::try_from(delivered).ok()?;
         let published_ns = i64::try_from(published.unix_timestamp_nanos()).ok()?;
@@ -186,13 +188,14 @@ impl Delivery {
         let at = (stream_sequence, published_ns);
         let mut copy = StreamMessage::copy(&message.subject, id, &message.payload, reply, at);
         copy.others = headers.map_or_else(Vec::new, |headers| others(headers, &[]));
-        Some(Self { delivered, message: copy, client: Arc::clone(client) })
+        Some(Self { delivered, message: copy, connection: Arc::clone(connection) })
     }
 
-    /// Done: stored for good. Sent without waiting for the server; one that gets lost costs a redelivery.
+    /// Done: stored for good. Sent without waiting for the server; one that gets lost costs a redelivery. Only on the
+    /// connection on which the message came: a server that comes back with an older store has another message there.
     ///
     /// # Errors
-    /// [`AckError`] when the connection is closed for good.
+    /// [`AckError`] when that connection is gone.
     pub async fn ack(&self) -> Result<(), AckError> {
         self.send(AckKind::Ack).await
     }
@@ -215,9 +218,12 @@ impl Delivery {
 
     async fn send(&self, kind: AckKind) -> Result<(), AckError> {
         let fail = |problem: String| AckError { stream_sequence: self.message.stream_sequence, problem };
+        if self.connection.down.is_cancelled() {
+            return Err(fail("the connection on which it came is gone".to_owned()));
+        }
         let reply = self.message.bytes.slice(self.message.payload_end..);
         let reply = Subject::from_utf8(reply).map_err(|e| fail(e.to_string()))?;
-        self.client.publish(reply, kind.into()).await.map_err(|e| fail(e.to_string()))
+        self.connection.client.publish(reply, kind.into()).await.map_err(|e| fail(e.to_string()))
     }
 }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Outgoing;
 use super::trouble::Trouble;
 use super::window::Place;
-use crate::connect::{ConnectError, NatsSettings, connect_once};
+use crate::connect::{ConnectError, Connection, NatsSettings, connect_once};
 use crate::subject::MESSAGE_ID_HEADER;
 
 /// A connection with one inbox for all acknowledgements: `<inbox>.<round>.<number>`. The library's own way costs an
@@ -48,7 +48,7 @@ pub(super) struct Stored {
 
 impl Session {
     pub(super) async fn open(settings: &NatsSettings, service: &str) -> Result<Self, ConnectError> {
-        let (client, down) = connect_once(settings, service).await?;
+        let Connection { client, down } = connect_once(settings, service).await?;
         let inbox = client.new_inbox();
         let replies = client.subscribe(format!("{inbox}.>")).await.map_err(|error| {
             ConnectError::Connect { url: settings.url.clone(), problem: error.to_string() }

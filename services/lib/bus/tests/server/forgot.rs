@@ -72,7 +72,7 @@ async fn make_streams(server: &NatsServer) {
 
 /// All trades before `end`, in order and each once.
 async fn assert_trades(server: &NatsServer, end: u64) {
-    let stored = stored(&server.context("archiver").await, "TICKER_KR_KIS").await;
+    let stored = stored(server, "TICKER_KR_KIS").await;
     assert_eq!(stored.len(), (0..end).filter(|number| !is_status(number)).count());
     assert!(stored.into_iter().eq((0..end).filter(|number| !is_status(number))), "in order, each once");
 }
@@ -102,7 +102,7 @@ async fn a_store_put_back_gets_again_what_it_lost_and_before_anything_new() {
     assert!((2_600..=2_940).contains(&trades.standing), "{trades:?}");
     assert!(rewind.from >= Some(2_500) && rewind.from <= Some(3_000), "{rewind:?}");
     assert_trades(&server, 7_000).await;
-    let status = stored(&server.context("archiver").await, "STATUS").await;
+    let status = stored(&server, "STATUS").await;
     assert!(status.into_iter().eq((0..7_000).filter(is_status)));
 }
 
@@ -138,7 +138,7 @@ async fn it_is_found_after_a_restart_of_both_and_though_others_filled_the_stream
     let status = rewind.streams.iter().find(|stream| &*stream.stream == "STATUS").expect("status");
     assert!(status.last_sequence > status.acknowledged, "hidden: {status:?}");
     assert_trades(&server, 2_500).await;
-    let mut status = stored(&server.context("archiver").await, "STATUS").await;
+    let mut status = stored(&server, "STATUS").await;
     status.sort_unstable();
     status.dedup();
     assert!(status.into_iter().eq((0..2_500).filter(is_status)));
@@ -155,7 +155,7 @@ async fn a_stream_made_again_under_the_connection_gets_everything_again() {
     source.publish_to(1_500).await;
     assert_eq!(source.rewinds.iter().map(|rewind| rewind.from).collect::<Vec<_>>(), [None]);
     // What found it out stands first: it was stored before anybody could know.
-    let mut trades = stored(&server.context("archiver").await, "TICKER_KR_KIS").await;
+    let mut trades = stored(&server, "TICKER_KR_KIS").await;
     trades.sort_unstable();
     assert!(trades.into_iter().eq((0..1_500).filter(|number| !is_status(number))), "each once");
     // The other stream was complete: nothing of it was sent again.

@@ -140,7 +140,8 @@ async fn the_archiver_reads_acknowledges_and_looks() {
     let server = with_streams().await;
     assert!(may_publish(&server, "kis-service", "status.kr.kis.link_up").await);
     let context = server.context("archiver").await;
-    let mut consumer = Consumer::open(&context, "STATUS", "archiver").await.expect("consumer");
+    let mut consumer =
+        Consumer::open(&server.settings(), "archiver", "STATUS", "archiver").await.expect("consumer");
     let limits = BatchLimits { messages: 1, bytes: 1 << 20, wait: LIMIT };
     let deliveries = consumer.batch(limits).await.expect("batch");
     assert_eq!(deliveries.len(), 1);

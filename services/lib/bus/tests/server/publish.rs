@@ -20,9 +20,10 @@ async fn messages(context: &Context, stream: &str) -> u64 {
 }
 
 /// The payloads of a stream, as numbers, in the order of the stream.
-pub async fn stored(context: &Context, stream: &str) -> Vec<u64> {
-    let count = messages(context, stream).await;
-    let mut consumer = Consumer::open(context, stream, "archiver").await.expect("consumer");
+pub async fn stored(server: &NatsServer, stream: &str) -> Vec<u64> {
+    let count = messages(&server.context("archiver").await, stream).await;
+    let mut consumer =
+        Consumer::open(&server.settings(), "archiver", stream, "archiver").await.expect("consumer");
     let limits = BatchLimits { messages: 10_000, bytes: 64 << 20, wait: Duration::from_millis(200) };
     let mut numbers = BTreeMap::new();
     let deadline = Instant::now() + LIMIT;
@@ -59,7 +60,7 @@ async fn answered_timeout_though_stored_leaves_one_message() {
     proxy.swallow(false);
     publisher.drain(Instant::now() + LIMIT).await.expect("drained");
     assert_eq!(publisher.acknowledged(), Some(2));
-    assert_eq!(stored(&context, "TICKER_KR_KIS").await, [1, 2]);
+    assert_eq!(stored(&server, "TICKER_KR_KIS").await, [1, 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,7 +95,7 @@ async fn a_killed_server_costs_neither_messages_nor_order() {
     }
     enough.store(true, Ordering::SeqCst);
     let published = publishing.await.expect("published");
-    let stored = stored(&server.context("sise").await, "TICKER_KR_KIS").await;
+    let stored = stored(&server, "TICKER_KR_KIS").await;
     assert_eq!(stored.len() as u64, published);
     assert!(stored.into_iter().eq(0..published), "in order, each once");
 }
@@ -117,7 +118,7 @@ async fn a_publisher_may_start_before_its_server_and_its_stream() {
     bus::topology::apply(&context, &topology).await.expect("streams");
     publisher.drain(Instant::now() + LIMIT).await.expect("drained");
     assert_eq!((publisher.acknowledged(), publisher.trouble()), (Some(1), None));
-    assert_eq!(stored(&context, "TICKER_KR_KIS").await, [1]);
+    assert_eq!(stored(&server, "TICKER_KR_KIS").await, [1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +141,7 @@ async fn a_full_window_waits() {
     server.go_on();
     publisher.publish(message(11), 11).await.expect("taken");
     publisher.drain(Instant::now() + LIMIT).await.expect("drained");
-    assert_eq!(stored(&server.context("sise").await, "TICKER_KR_KIS").await, (0..=11).collect::<Vec<_>>());
+    assert_eq!(stored(&server, "TICKER_KR_KIS").await, (0..=11).collect::<Vec<_>>());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,7 +200,7 @@ async fn a_full_stream_is_told_at_once_and_goes_on_when_there_is_room() {
     limit(&context, "TICKER_KR_KIS", 10_000_000).await;
     publisher.drain(Instant::now() + LIMIT).await.expect("drained");
     assert_eq!((publisher.trouble(), publisher.acknowledged()), (None, Some(number - 1)));
-    let mut all = stored(&context, "TICKER_KR_KIS").await;
+    let mut all = stored(&server, "TICKER_KR_KIS").await;
     all.sort_unstable();
     assert!(all.into_iter().eq(0..number), "each once");
 }

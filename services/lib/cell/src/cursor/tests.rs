@@ -141,7 +141,8 @@ impl House {
         let mut stored = [Vec::new(), Vec::new()];
         for (stream, payloads) in STREAMS.into_iter().zip(&mut stored) {
             let count = bus::stream_state(&context, stream).await.expect("state").messages;
-            let mut consumer = Consumer::open(&context, stream, "archiver").await.expect("consumer");
+            let mut consumer =
+                Consumer::open(&self.settings(), "test", stream, "archiver").await.expect("consumer");
             let limits = BatchLimits { messages: 10_000, bytes: 64 << 20, wait: Duration::from_millis(200) };
             while (payloads.len() as u64) < count {
                 let batch = consumer.batch(limits).await.expect("batch");

@@ -168,7 +168,7 @@ def one(connection, connections, archive, journal, damaged, gaps, verdict):
         if not missing:
             goes_on = False
             continue
-        spoilt = (service, connection.ident, frame) in damaged and not have
+        spoilt = (service, connection.ident, frame) in damaged and is_begin(sent, have)
         if spoilt or (frame > kept and connection.end is not None):
             verdict.unread += missing
             if not goes_on:
@@ -187,6 +187,17 @@ def one(connection, connections, archive, journal, damaged, gaps, verdict):
         if edges != "exact":
             verdict.uncovered += events
             verdict.problem(f"{name}: {events} events in frames {first} to {last} were not kept and {edges}")
+
+
+def is_begin(sent, have):
+    """Whether only events at the end are missing, of trades and of books: a service was killed while it published the
+    frame, and then the frame was spoilt in its journal."""
+    for is_book in (False, True):
+        names = [h for h, side in sent if (side is None) == is_book]
+        held = collections.Counter(names) & have
+        if collections.Counter(names[:sum(held.values())]) != held:
+            return False
+    return True
 
 
 def covered(connection, connections, known, first, last, gaps):

@@ -99,6 +99,22 @@ class Judgement(unittest.TestCase):
     def test_damage_on_disk_is_a_gap(self):
         self.assertEqual(self.judge(self.without(4), damaged=[4], gaps=[(202, 950)]), (0, 0, 1, 0, 0))
 
+    def test_a_frame_that_was_being_published_when_it_was_spoilt_has_its_first_events(self):
+        def judged(*rows):
+            connection = storm_judge.Connection(1)
+            connection.cell, connection.ident, connection.end = CELL, 100, "lost"
+            connection.frames[7] = [(70, "buy"), (71, "sell"), (72, None), (73, "buy")]
+            gap = {"source": "kis", "market": "kr", "symbol": "", "from_ns": 207, "until_ns": None}
+            verdict = storm_judge.Verdict()
+            archive = {7: (207, [row for row in connection.frames[7] if row[0] in rows])}
+            storm_judge.one(connection, [connection], archive, {}, {("kis-service", 100, 7)}, [gap], verdict)
+            return verdict.lost, verdict.unread, verdict.uncovered
+
+        self.assertEqual(judged(70, 71), (0, 2, 0))
+        self.assertEqual(judged(70, 72), (0, 2, 0))
+        self.assertEqual(judged(70, 73), (2, 0, 0))
+        self.assertEqual(judged(71), (3, 0, 0))
+
     def test_a_spoilt_frame_is_a_dead_letter_and_in_a_gap(self):
         connection = storm_judge.Connection(1)
         connection.cell, connection.ident, connection.spoilt = CELL, 100, {7: "truncate", 9: "garbage"}

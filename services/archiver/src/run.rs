@@ -81,7 +81,7 @@ pub async fn run(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         while let Some(ended) = workers.join_next().await {
             outcome = outcome.and(ended?);
         }
-        // The acknowledgements leave before the process does.
+        // The answers to orders leave before the process does.
         client.flush().await?;
         outcome
     };

@@ -41,6 +41,8 @@ pub struct Delivery {
     connection: Arc<Connection>,
 }
 
+const GONE: &str = "the connection on which it came is gone";
+
 /// An acknowledgement that did not leave: the connection on which the message came is gone. It will be delivered again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot acknowledge sequence {stream_sequence}: {problem}")]
@@ -216,10 +218,22 @@ impl Delivery {
         self.send(AckKind::Progress).await
     }
 
+    /// Waits until what was said on the connection of this message has left the process.
+    ///
+    /// # Errors
+    /// As [`Delivery::ack`].
+    pub async fn flush(&self) -> Result<(), AckError> {
+        let fail = |problem: String| AckError { stream_sequence: self.message.stream_sequence, problem };
+        tokio::select! {
+            flushed = self.connection.client.flush() => flushed.map_err(|e| fail(e.to_string())),
+            () = self.connection.down.cancelled() => Err(fail(GONE.to_owned())),
+        }
+    }
+
     async fn send(&self, kind: AckKind) -> Result<(), AckError> {
         let fail = |problem: String| AckError { stream_sequence: self.message.stream_sequence, problem };
         if self.connection.down.is_cancelled() {
-            return Err(fail("the connection on which it came is gone".to_owned()));
+            return Err(fail(GONE.to_owned()));
         }
         let reply = self.message.bytes.slice(self.message.payload_end..);
         let reply = Subject::from_utf8(reply).map_err(|e| fail(e.to_string()))?;

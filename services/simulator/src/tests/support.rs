@@ -189,6 +189,10 @@ impl Client {
 
     /// Everything that comes until nothing has come for `quiet`.
     pub async fn drain(&mut self, quiet: Duration) {
+        timeout(LIMIT, self.drain_all(quiet)).await.expect("quiet in time");
+    }
+
+    async fn drain_all(&mut self, quiet: Duration) {
         while let Ok(Some(Ok(message))) = timeout(quiet, self.ws.next()).await {
             if let Message::Text(text) = message
                 && !text.starts_with('{')

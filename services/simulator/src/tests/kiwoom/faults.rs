@@ -96,14 +96,15 @@ async fn a_mute_socket_is_dead_and_its_rows_are_among_the_faults() {
     let mut client = Client::login(&simulator, "demo").await;
     assert_eq!(client.change("REG", &["005930"], &["0D"]).await, 0);
     client.receive(50).await;
-    fault(&simulator, json!({ "do": "mute", "seconds": 2, "broker": "kiwoom" })).await;
+    fault(&simulator, json!({ "do": "mute", "seconds": 3, "broker": "kiwoom" })).await;
     client.drain(Duration::from_millis(200)).await;
     let (pings, start) = (client.pings, Instant::now());
     client.take().await.expect("open");
     assert!(start.elapsed() > Duration::from_millis(1_200), "{:?}", start.elapsed());
     assert_eq!(client.pings - pings, usize::from(client.pings > pings));
     simulator.stop_events().await;
-    client.drain(Duration::from_secs(1)).await;
+    // A PING comes each second.
+    client.drain(Duration::from_millis(500)).await;
     assert_eq!(simulator.lines("tape.jsonl").len(), client.rows.len());
     let lost = simulator.lines("tape.jsonl.faults");
     assert!(lost.len() > 1_000 && lost.iter().all(|line| line["reason"] == "unwritten"), "{}", lost.len());

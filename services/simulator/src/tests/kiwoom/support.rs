@@ -214,7 +214,8 @@ impl Client {
 
     /// Takes what comes until nothing has come for `quiet`.
     pub async fn drain(&mut self, quiet: Duration) {
-        while let Ok(Some(_)) = timeout(quiet, self.take()).await {}
+        let drained = async { while let Ok(Some(_)) = timeout(quiet, self.take()).await {} };
+        timeout(LIMIT, drained).await.expect("quiet in time");
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{AckError, Delivery};
+use bus::Delivery;
 use store::{Archived, Store};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinHandle};
@@ -69,21 +69,10 @@ async fn close(
     let writing = ask(&mut trouble, "write ledger", || store.write_ledger(&stretches));
     while_at_work(writing, report_every, &deliveries).await;
     trouble.over();
-    if let Err(error) = acknowledge(&deliveries).await {
+    if let Err(error) = bus::acknowledge(&deliveries).await {
         // The connection is gone: they come again and are known.
         tracing::warn!(stream = &*stream, %error, "acknowledgements lost");
     }
     drop(memory);
     trouble
-}
-
-/// Returns when the acknowledgements have left: a process may end then.
-async fn acknowledge(deliveries: &[Delivery]) -> Result<(), AckError> {
-    for delivery in deliveries {
-        delivery.ack().await?;
-    }
-    match deliveries.last() {
-        Some(last) => last.flush().await,
-        None => Ok(()),
-    }
 }

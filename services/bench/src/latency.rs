@@ -199,11 +199,12 @@ async fn read_back(nats: &Nats, plan: Plan) -> anyhow::Result<Vec<i64>> {
     }
     while delays.len() < expected {
         for consumer in &mut consumers {
-            for delivery in consumer.batch(limits).await? {
+            let batch = consumer.batch(limits).await?;
+            for delivery in &batch {
                 let event = bus::decode(delivery.payload())?;
                 delays.push(delivery.published_ns - event.stamp.received_ns);
-                delivery.ack().await?;
             }
+            bus::acknowledge(&batch).await?;
         }
         if Instant::now() > deadline {
             bail!("{} of {expected} events are stored", delays.len());

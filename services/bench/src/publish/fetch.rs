@@ -72,8 +72,8 @@ async fn fetch(server: &Nats, durable: &str, count: u64) -> anyhow::Result<f64> 
                 "sequence {} comes as number {fetched}",
                 delivery.stream_sequence
             );
-            delivery.ack().await?;
         }
+        bus::acknowledge(&batch).await?;
     }
     Ok(rate(count, begin))
 }

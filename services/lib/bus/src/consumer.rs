@@ -102,24 +102,6 @@ impl Consumer {
         Ok(std::mem::take(&mut self.ready))
     }
 
-    /// What the stream holds.
-    ///
-    /// # Errors
-    /// [`ConsumeError::Away`].
-    pub async fn stream_state(&self) -> Result<StreamState, ConsumeError> {
-        let opened = self.opened.as_ref().ok_or_else(|| self.source.away(&"no connection"))?;
-        stream_state(&opened.context, &self.source.stream).await
-    }
-
-    /// Where the durable stands.
-    ///
-    /// # Errors
-    /// [`ConsumeError`] when the durable is gone or the server is away.
-    pub async fn durable_state(&self) -> Result<DurableState, ConsumeError> {
-        let opened = self.opened.as_ref().ok_or_else(|| self.source.away(&"no connection"))?;
-        Ok(DurableState::from(&self.source.info(opened).await?))
-    }
-
     /// How often the subscription was rebuilt since the last message.
     #[must_use]
     pub fn rebuilds(&self) -> usize {

@@ -219,10 +219,7 @@ impl Delivery {
     }
 
     /// Waits until what was said on the connection of this message has left the process.
-    ///
-    /// # Errors
-    /// As [`Delivery::ack`].
-    pub async fn flush(&self) -> Result<(), AckError> {
+    async fn flush(&self) -> Result<(), AckError> {
         let fail = |problem: String| AckError { stream_sequence: self.message.stream_sequence, problem };
         tokio::select! {
             flushed = self.connection.client.flush() => flushed.map_err(|e| fail(e.to_string())),
@@ -238,6 +235,29 @@ impl Delivery {
         let reply = self.message.bytes.slice(self.message.payload_end..);
         let reply = Subject::from_utf8(reply).map_err(|e| fail(e.to_string()))?;
         self.connection.client.publish(reply, kind.into()).await.map_err(|e| fail(e.to_string()))
+    }
+}
+
+/// Acknowledges all of them. Returns when that has left the process: their consumer may be dropped then, whose connection
+/// ends with its last delivery and takes along what was not sent.
+///
+/// # Errors
+/// As [`Delivery::ack`], of the first that could not be sent; those that came on other connections are acknowledged.
+pub async fn acknowledge(deliveries: &[Delivery]) -> Result<(), AckError> {
+    let mut sent = Ok(());
+    for same in deliveries.chunk_by(|one, next| Arc::ptr_eq(&one.connection, &next.connection)) {
+        sent = sent.and(acknowledge_on_one(same).await);
+    }
+    sent
+}
+
+async fn acknowledge_on_one(deliveries: &[Delivery]) -> Result<(), AckError> {
+    for delivery in deliveries {
+        delivery.ack().await?;
+    }
+    match deliveries.last() {
+        Some(last) => last.flush().await,
+        None => Ok(()),
     }
 }
 

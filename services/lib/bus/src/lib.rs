@@ -46,7 +46,7 @@ pub use consumer::{
 };
 pub use decode_error::DecodeError;
 pub use delimited::{decode_delimited, encode_delimited};
-pub use delivery::{AckError, Delivery, StreamMessage};
+pub use delivery::{AckError, Delivery, StreamMessage, acknowledge};
 pub use from_proto::decode;
 pub use latest::{LatestError, latest};
 pub use publisher::{DrainError, Outgoing, PublishError, Publisher};

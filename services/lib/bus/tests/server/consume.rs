@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bus::consumer::PullSettings;
-use bus::{BatchLimits, ConsumeError, Consumer, Delivery, Outgoing, Publisher, Topology};
+use bus::{BatchLimits, ConsumeError, Consumer, Delivery, DurableState, Outgoing, Publisher, Topology};
 use tokio::time::Instant;
 
 use crate::support::{LIMIT, NatsServer};
@@ -43,6 +43,19 @@ async fn collect(consumer: &mut Consumer, count: usize) -> Vec<Delivery> {
     deliveries
 }
 
+async fn durable(server: &NatsServer) -> DurableState {
+    bus::durable_state(&server.context("archiver").await, "STATUS", "archiver").await.expect("state")
+}
+
+/// Waits until so many messages are acknowledged, and none beyond them.
+async fn acknowledged(server: &NatsServer, count: u64) {
+    crate::support::until("all is acknowledged", || async {
+        let state = durable(server).await;
+        (state.pending, state.ack_pending, state.ack_floor) == (0, 0, count)
+    })
+    .await;
+}
+
 fn numbers(deliveries: &[Delivery]) -> Vec<u64> {
     deliveries
         .iter()
@@ -62,10 +75,10 @@ async fn a_delivery_tells_where_it_comes_from() {
     assert_eq!((last.subject(), last.payload()), ("status.kr.kis.link_up", &b"2"[..]));
     assert_eq!((last.message_id(), last.header("Sise-Reason")), (Some("id-2"), Some("none")));
     assert_eq!(last.headers().len(), 2);
-    let state = consumer.stream_state().await.expect("state");
+    let state = bus::stream_state(&server.context("archiver").await, "STATUS").await.expect("state");
     assert_eq!((state.first_sequence, state.last_sequence, state.messages), (1, 3, 3));
     assert!(state.created_ns < last.published_ns);
-    assert_eq!(consumer.durable_state().await.expect("state").ack_pending, 3);
+    assert_eq!(durable(&server).await.ack_pending, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,14 +94,10 @@ async fn what_is_not_acknowledged_comes_again_and_nothing_else() {
     let mut sequences: Vec<_> = again.iter().map(|d| (d.stream_sequence, d.delivered)).collect();
     sequences.sort_unstable();
     assert_eq!(sequences, [(2, 2), (4, 2)]);
-    for delivery in &again {
-        delivery.ack().await.expect("acknowledged");
-    }
-    crate::support::until("all is acknowledged", || async {
-        let state = consumer.durable_state().await.expect("state");
-        (state.pending, state.ack_pending, state.ack_floor) == (0, 0, 4)
-    })
-    .await;
+    bus::acknowledge(&again).await.expect("acknowledged");
+    // Whoever leaves at once takes nothing along.
+    drop((again, first, consumer));
+    acknowledged(&server, 4).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,13 +137,8 @@ async fn a_restarted_server_is_read_on() {
     publish(&server, 0..10).await;
     let mut consumer =
         Consumer::open(&server.settings(), "archiver", "STATUS", "archiver").await.expect("consumer");
-    for delivery in collect(&mut consumer, 10).await {
-        delivery.ack().await.expect("acknowledged");
-    }
-    crate::support::until("all is acknowledged", || async {
-        consumer.durable_state().await.is_ok_and(|state| state.ack_floor == 10)
-    })
-    .await;
+    bus::acknowledge(&collect(&mut consumer, 10).await).await.expect("acknowledged");
+    acknowledged(&server, 10).await;
     server.kill();
     assert!(consumer.batch(LIMITS).await.expect("a server that is away is no error").is_empty());
     server.start_again().await;
@@ -193,6 +197,21 @@ async fn a_missing_durable_is_named() {
         }
     };
     assert_eq!(error, missing("STATUS"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_gone_takes_no_acknowledgement_of_another_along() {
+    let mut server = server().await;
+    publish(&server, 0..4).await;
+    let mut consumer =
+        Consumer::open(&server.settings(), "archiver", "STATUS", "archiver").await.expect("consumer");
+    let mut deliveries = collect(&mut consumer, 4).await;
+    server.kill();
+    server.start_again().await;
+    deliveries.extend(collect(&mut consumer, 4).await);
+    let error = bus::acknowledge(&deliveries).await.expect_err("the first four cannot be sent");
+    assert_eq!(error.stream_sequence, 1);
+    acknowledged(&server, 4).await;
 }
 
 /// A store that was put back has other messages at the sequences that were delivered from the newer one.

@@ -148,10 +148,10 @@ async fn the_archiver_reads_acknowledges_and_looks() {
     deliveries[0].in_progress().await.expect("said");
     deliveries[0].ack().await.expect("acknowledged");
     crate::support::until("the acknowledgement has come", || async {
-        consumer.durable_state().await.expect("state").ack_floor == 1
+        bus::durable_state(&context, "STATUS", "archiver").await.expect("state").ack_floor == 1
     })
     .await;
-    assert_eq!(consumer.stream_state().await.expect("state").last_sequence, 1);
+    assert_eq!(bus::stream_state(&context, "STATUS").await.expect("state").last_sequence, 1);
     // Streams and durables are not its business.
     assert!(context.delete_stream("STATUS").await.is_err());
 }

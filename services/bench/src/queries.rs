@@ -1,6 +1,7 @@
-//! The worked queries of `clickhouse/queries/` on a synthetic archive: time, rows and bytes read, bytes on disk of each row and
-//! column; and, by hand, the same with other sort keys, codecs and projections.
+//! The worked queries of `clickhouse/queries/` on a synthetic archive, and one symbol over all of its days: time, rows and bytes
+//! read, bytes on disk of each row and column; and, by hand, the same with other sort keys, codecs and projections.
 
+mod all_days;
 mod alternatives;
 pub mod fill;
 pub mod sql;
@@ -98,7 +99,8 @@ async fn on(url: &str, options: &Options, arguments: &Arguments) -> anyhow::Resu
         measures.extend(sizes(&database, "order_books", rows).await?);
     }
     let mut costs = Vec::new();
-    for query in all(Path::new("clickhouse/queries"))? {
+    let worked = all(Path::new("clickhouse/queries"))?;
+    for query in worked.into_iter().chain(all_days::queries(Plan::of(trades))) {
         if books == 0 && query.of_books() {
             continue;
         }

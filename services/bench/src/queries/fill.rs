@@ -80,6 +80,12 @@ impl Plan {
     }
 }
 
+/// The symbol of a rank, as the statements have it.
+#[must_use]
+pub fn symbol(rank: u64) -> String {
+    format!("{:06}", 10 * ((593 + rank * 7_919) % 99_991))
+}
+
 /// How many of the numbers 1 to `count` leave `rest` when divided by the period.
 const fn which(count: u64, rest: u64) -> u64 {
     (count + PERIOD - rest) / PERIOD
@@ -157,6 +163,12 @@ mod tests {
         let small = Plan::of(20_000);
         assert_eq!((small.days, small.symbols), (2, 20));
         assert!((19_500..=20_000).contains(&small.books()), "{}", small.books());
+    }
+
+    #[test]
+    fn symbols_are_those_of_the_statements() {
+        assert!([TRADES, ORDER_BOOKS].iter().all(|sql| sql.contains("10 * ((593 + rank * 7919) % 99991)")));
+        assert_eq!([symbol(0), symbol(999)], ["005930", "123850"]);
     }
 
     #[test]

@@ -48,10 +48,10 @@ const pixels = (page) => page.evaluate(() => {
   const wanted = ['--up', '--down'].map((name) => Number.parseInt(style.getPropertyValue(name).trim().slice(1), 16));
   let candles = 0;
   for (let at = 0; at < data.length; at += 4) if (wanted.includes((data[at] << 16) | (data[at + 1] << 8) | data[at + 2])) candles += 1;
-  // What is behind: of a stretch near the corner the commonest colour, for a line of the grid may cross it.
+  // What is behind: of a square in the corner the commonest colour, for lines of the grid may cross it either way.
   const found = new Map();
-  for (let x = 1; x < 25; x += 1) {
-    const at = 4 * (3 * canvas.width + x);
+  for (let one = 0; one < 24 * 24; one += 1) {
+    const at = 4 * ((1 + Math.floor(one / 24)) * canvas.width + 1 + (one % 24));
     const name = [...data.slice(at, at + 3)].join();
     found.set(name, (found.get(name) ?? 0) + 1);
   }

@@ -82,6 +82,7 @@ run_browser() (
     start_servers && start_services || exit 1
     wait_until 60 "the first rows are archived" bash -c "[ \"\$(curl -sf '$clickhouse_url/?database=$database' --data-binary 'SELECT count() FROM trades')\" -gt 0 ]" || exit 1
     export SISE_PID_KIWOOM_SERVICE=${part_pid[kiwoom-service]} SISE_PID_US_SERVICE=${part_pid[us-service]}
+    export SISE_PID_ARCHIVER=${part_pid[archiver]}
     export SISE_BROWSER_LOCKED=127.0.0.1:$((base + 81))
     node --test --test-concurrency=1 tests/browser/page.test.mjs
 )

@@ -2,7 +2,8 @@
 // gateway or a broker goes away. Screenshots stand in the run's folder, for a person to look at.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { address, closeBrowser, control, launch, openPage, screenshot, sent, signal, startGateway, startLocked, stopGateway, until } from './support.mjs';
 
 const SAMSUNG = { market: 'kr', symbol: '005930', tape: 'krx' };
@@ -15,6 +16,12 @@ const SIDES = { buy: '매수 체결', sell: '매도 체결', none: '구분 없�
 before(async () => {
   await startGateway();
   await launch();
+});
+
+/** A test that failed where it had stopped something takes no other along. */
+afterEach(async () => {
+  signal('archiver', 'SIGCONT');
+  await control('start');
 });
 
 after(async () => {
@@ -38,6 +45,15 @@ const ladderOf = (page, side, column) => page.locator(`.ladder .${side} tr`).eva
   .then((rows) => rows.map(([price, quantity]) => [plain(price), Number(plain(quantity))]))
   .then((rows) => (side === 'asks' ? rows.reverse() : rows));
 
+/** Bars that the archive tells only when it is let, and what it was asked. */
+function held() {
+  let answer = () => undefined;
+  const asked = [];
+  const allowed = new Promise((done) => { answer = done; });
+  const hold = (page) => page.route('**/v1/bars*', async (route) => { asked.push(route.request().url()); await allowed; await route.continue(); });
+  return { asked, answer: () => answer(), hold };
+}
+
 /** The chart's pixels, read from a copy: reading a canvas that is being drawn makes the browser warn. */
 const pixels = (page) => page.evaluate(() => {
   const canvas = document.querySelector('.drawing canvas');
@@ -60,10 +76,16 @@ const pixels = (page) => page.evaluate(() => {
 });
 
 test('the last price, the ladder and the tape are what the simulator sent', async () => {
-  const { page, watch, close } = await openPage({ preferences: PREFERENCES });
+  // The archive answers when no trade comes any more, and lacks the last ones: what the stream told is in the chart.
+  const archive = held();
+  const { page, watch, close } = await openPage({ preferences: PREFERENCES, before: archive.hold });
   await live(page);
   await until('twenty trades', 30, async () => (await rowsOf(page)).length > 20);
+  signal('archiver', 'SIGSTOP');
+  const [archived] = await rowsOf(page);
+  await until('trades that the archive lacks', 30, async () => (await rowsOf(page)).slice(5).some((row) => isDeepStrictEqual(row, archived)));
   await control('stop');
+  archive.answer();
   const trades = new Map(sent('trade', '005930', 'krx').map((trade) => [trade.cumulative_volume, trade]));
   const newest = [...trades.values()].sort((a, b) => b.cumulative_volume - a.cumulative_volume).slice(0, 20);
   const clock = new Intl.DateTimeFormat('en-GB', { timeZone: 'Asia/Seoul', timeStyle: 'medium' });
@@ -85,14 +107,16 @@ test('the last price, the ladder and the tape are what the simulator sent', asyn
   }
   const chart = page.locator('[data-test=chart]');
   await until('the chart ends at the last price', 30, async () => plain(await chart.getAttribute('data-close') ?? '') === wanted[0].price);
-  // The archive's bars and the stream's hold every share once: they meet in a minute that the archive tells when it is over.
+  // The archive's bars and the stream's hold every share once: they meet in a bar that the archive tells when it is over,
+  // and that it is asked for again while it is behind.
+  await until('it is asked again', 30, () => archive.asked.filter((url) => url.includes('interval=1s')).length > 1);
+  signal('archiver', 'SIGCONT');
   const volume = [...trades.values()].reduce((sum, trade) => sum + trade.quantity, 0);
   await until(`${volume} shares in the chart`, 80, async () => {
     const shown = Number(await chart.getAttribute('data-volume'));
     assert.ok(shown <= volume, `${shown} of ${volume} shares`);
     return shown === volume;
   });
-  await control('start');
   assert.deepEqual(watch.faults, []);
   await close();
 });
@@ -237,16 +261,14 @@ test('names where the symbols file has them, codes alone where it has none', asy
 });
 
 test('until the archive answers the chart says that it loads, and never that there is nothing', async () => {
-  let answer = () => undefined;
-  const asked = new Promise((done) => { answer = done; });
-  const before = (page) => page.route('**/v1/bars*', async (route) => { await asked; await route.continue(); });
-  const { page, watch, close } = await openPage({ preferences: PREFERENCES, before });
+  const archive = held();
+  const { page, watch, close } = await openPage({ preferences: PREFERENCES, before: archive.hold });
   await live(page);
   await until('trades', 20, async () => (await rowsOf(page)).length > 5);
   assert.match(await page.locator('.chart .loading').innerText(), /봉을 불러오는 중/);
   assert.equal(await page.locator('.chart .note').count(), 0);
   await screenshot(page, 'desktop-loading');
-  answer();
+  archive.answer();
   await until('the bars', 20, async () => (await bars(page)) > 0 && (await page.locator('.chart .loading').count()) === 0);
   assert.deepEqual(watch.faults, []);
   await close();

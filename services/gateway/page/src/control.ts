@@ -16,8 +16,9 @@ const GAPS_MS = 15_000;
 const DAILY_MS = 5_000;
 /** The archive is some seconds behind the stream. */
 const ARCHIVE_MS = 5_000;
-/** How long until an archive that did not answer is asked again. */
+/** How long until an archive that did not answer, or is further behind, is asked again; and how far behind it may be. */
 const ARCHIVE_AGAIN_MS = 10_000;
+const ARCHIVE_BEHIND_MS = 120_000;
 const DAYS = 5;
 const TOKEN = 'sise.token';
 /** What a token may consist of: a browser sends it as a WebSocket's subprotocol. */
@@ -43,7 +44,7 @@ export class Control {
         closed: (why, retryAt) => this.closed(why, retryAt),
         heard: () => this.act({ type: 'heard', at: Date.now() }),
         begun: (purpose) => this.act({ type: 'begun', purpose }),
-        items: (purpose, items, skipped) => this.items({ type: 'items', purpose, items, skipped, at: Date.now() }),
+        items: (purpose, items, skipped) => this.act({ type: 'items', purpose, items, skipped, at: Date.now() }),
         refused: (text) => this.act({ type: 'refused', text, at: Date.now() }),
       },
       token,
@@ -107,16 +108,13 @@ export class Control {
   }
 
   private act(action: Action): void {
-    this.state = reduce(this.state, action);
-    this.changed();
-  }
-
-  private items(action: Action & { type: 'items' }): void {
     const before = this.state.bars.joint;
-    this.act(action);
-    const { joint } = this.state.bars;
-    // The archive has the bar in which it meets the stream when that is over, and some seconds more.
-    if (joint !== undefined && joint !== before) this.askArchive((joint + this.state.bars.unit) * 1000 - this.now() + ARCHIVE_MS);
+    this.state = reduce(this.state, action);
+    const { joint, unit } = this.state.bars;
+    // The archive has the bar in which it meets the stream when that is over, and some seconds more; without such a bar
+    // what the stream told last.
+    if (joint !== before) this.askArchive(joint === undefined ? ARCHIVE_MS : (joint + unit) * 1000 - this.now() + ARCHIVE_MS);
+    this.changed();
   }
 
   /** The gateway's clock, ms. */
@@ -181,7 +179,9 @@ export class Control {
     void this.ask(
       async () => {
         const bars = await askBars(instrument, unit, now, token());
-        if (!this.isYoung(instrument, unit, bars.length)) this.act({ type: 'archive', instrument, unit, bars });
+        if (this.isYoung(instrument, unit, bars.length)) return;
+        this.act({ type: 'archive', instrument, unit, bars });
+        if (this.isBehind()) this.askArchive(ARCHIVE_AGAIN_MS);
       },
       (problem) => {
         if (this.isYoung(instrument, unit, 0)) return;
@@ -200,6 +200,14 @@ export class Control {
     this.act({ type: 'span', span: usual });
     this.bars();
     return true;
+  }
+
+  /** Whether the bar in which the archive meets the stream is over, of late, and the archive does not tell what is after it. */
+  private isBehind(): boolean {
+    const { archive, joint, unit } = this.state.bars;
+    if (joint === undefined || (archive.at(-1)?.start ?? 0) > joint) return false;
+    const over = this.now() - (joint + unit) * 1000;
+    return over >= 0 && over < ARCHIVE_BEHIND_MS;
   }
 
   /** Asks for the days of what is watched and shown, one after another: what is not known, or of another day than its trades. */

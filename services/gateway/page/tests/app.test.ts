@@ -83,6 +83,19 @@ describe('the page', () => {
     expect(run([{ type: 'preferences', preferences: { ...narrow.preferences, chosen: HYNIX } }], narrow).bars.unit).toBe(60);
   });
 
+  it('keeps what the stream told when narrower bars begin anew, up to the first hole', () => {
+    const told = [print(10, 10, { price: '1', at: NINE - 1_000 }), print(30, 5, { price: '2' }), print(34, 4, { price: '3', at: NINE + 1_000 })];
+    const state = run([items('trades', told.map((trade) => ({ kind: 'trade', instrument: SAMSUNG, trade }))), { type: 'span', span: 1 }]);
+    const { bars } = run([{ type: 'archive', instrument: SAMSUNG, unit: 1, bars: [] }], state);
+    expect(bars.list.map(({ close, volume }) => [close, volume])).toEqual([['2', 5], ['3', 4]]);
+    expect(bars.joint).toBe(NINE / 1000);
+    // Another day's trades are no part of it, and without any there is nothing to begin with.
+    const days = [print(34, 34, { date: '2026-11-24' }), print(5, 5)];
+    const other = run([items('trades', days.map((trade) => ({ kind: 'trade', instrument: SAMSUNG, trade }))), { type: 'span', span: 1 }]);
+    expect(other.bars.stream.map(({ volume }) => volume)).toEqual([5]);
+    expect(run([{ type: 'span', span: 1 }]).bars.joint).toBeUndefined();
+  });
+
   it('compares a price with the close of the day before, else with the day’s first one, and with no other day', () => {
     const day = (date: string, before?: { date: string; close: string }): Action =>
       ({ type: 'daily', instrument: SAMSUNG, daily: { date, open: '69000', before } });

@@ -4,7 +4,7 @@ import { nameOf, type Bar, type Book, type Daily, type Day, type Feed, type Gap,
 import type { Preferences } from '../preferences';
 import type { Purpose } from '../wanted';
 import type { FeedTold, Item } from '../wire';
-import { interrupted, MINUTE, NO_BARS, unitOf, withArchive, withTrades, type Bars } from './bars';
+import { interrupted, MINUTE, NO_BARS, unitOf, withArchive, withTape, withTrades, type Bars } from './bars';
 import { laterBook } from './book';
 import { quoteAfter, type Quote } from './quote';
 import { addTrades } from './tape';
@@ -149,10 +149,10 @@ function prefer(state: State, preferences: Preferences): State {
   return { ...next, tape: [], span: MINUTE, bars: noBars(preferences.span), barsProblem: '', books: {} };
 }
 
-/** Bars of another unit begin anew: those that are there cannot be cut. */
+/** Bars of another unit begin anew, with the trades of the tape: those that are there cannot be cut. */
 function withBarsOf(state: State): State {
   const span = spanOf(state);
-  return unitOf(span) === state.bars.unit ? state : { ...state, bars: noBars(span), barsProblem: '' };
+  return unitOf(span) === state.bars.unit ? state : { ...state, bars: withTape(noBars(span), state.tape), barsProblem: '' };
 }
 
 /** A subscription begins anew: its book is unknown until the snapshot tells it; trades stay, holes between them show. */

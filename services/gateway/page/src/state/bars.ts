@@ -5,6 +5,7 @@
 // it neither is whole until the archive is asked again when it is over. So no share is ever counted twice.
 
 import { compare } from '../decimal';
+import { follows } from './tape';
 import type { Bar, Trade } from './words';
 
 /** Seconds of the bars that the archive tells: minutes, or seconds for what is narrower. */
@@ -41,6 +42,12 @@ export function withTrades(bars: Bars, trades: readonly Trade[]): Bars {
   const [first] = fresh;
   if (!first) return bars;
   return shown({ ...bars, newest, joint: bars.joint ?? startOf(first, bars.unit), stream: extend(bars, fresh) });
+}
+
+/** With those trades of a tape, which is newest first, that nothing is missing between: what the stream told of late. */
+export function withTape(bars: Bars, tape: readonly Trade[]): Bars {
+  const first = tape.findIndex((trade, place) => !follows(trade, tape[place + 1]));
+  return withTrades(bars, tape.slice(0, first + 1).toReversed());
 }
 
 /** With the archive's bars. */

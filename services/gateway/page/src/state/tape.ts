@@ -39,3 +39,8 @@ export function unseen(later: Trade, earlier: Trade | undefined): number {
   if (!earlier || later.date !== earlier.date) return 0;
   return Math.max(0, later.cumulative - later.quantity - earlier.cumulative);
 }
+
+/** Whether a trade is the very next one of the same day. */
+export function follows(later: Trade, earlier: Trade | undefined): boolean {
+  return earlier !== undefined && earlier.date === later.date && unseen(later, earlier) === 0;
+}

@@ -47,6 +47,7 @@ impl Batch {
         };
         for (index, message) in messages.iter().enumerate() {
             let message = message.as_ref();
+            let rest = messages.len() - index;
             let position = |event_id| Position {
                 stream: Arc::clone(stream),
                 epoch: 0,
@@ -59,19 +60,19 @@ impl Batch {
             }
             match read {
                 Ok((Event { stamp, body: Body::Trade(trade) }, id)) => {
-                    batch.trades.push(TradeRow::new(&stamp, &trade, position(id)), index);
+                    batch.trades.push(TradeRow::new(&stamp, &trade, position(id)), index, rest);
                 }
                 Ok((Event { stamp, body: Body::OrderBook(book) }, id)) => {
-                    batch.books.push(OrderBookRow::new(&stamp, &book, position(id)), index);
+                    batch.books.push(OrderBookRow::new(&stamp, &book, position(id)), index, rest);
                 }
                 Ok((Event { stamp, body: Body::Status(status) }, id)) => {
                     let row = FeedStatusRow::new(&stamp, &status, message.payload(), position(id));
-                    batch.statuses.push(row, index);
+                    batch.statuses.push(row, index, rest);
                 }
                 Err(error) => match newer_status(message) {
                     Some((stamp, what, id)) => {
                         let row = FeedStatusRow::unknown(&stamp, what, message.payload(), position(id));
-                        batch.statuses.push(row, index);
+                        batch.statuses.push(row, index, rest);
                     }
                     None => batch.unreadable.push((index, error)),
                 },
@@ -118,8 +119,13 @@ impl<R: TableRow> Lane<R> {
         Self { rows: Vec::new(), deliveries: Vec::new() }
     }
 
-    /// Adds a row and the index of its delivery.
-    pub fn push(&mut self, row: R, delivery: usize) {
+    /// Adds a row and the index of its delivery. With the first one room is made for the `rest` that may come: a stream
+    /// is rows of one table, and a list that grows by itself takes up to twice what it needs.
+    pub fn push(&mut self, row: R, delivery: usize, rest: usize) {
+        if self.rows.is_empty() {
+            self.rows.reserve_exact(rest);
+            self.deliveries.reserve_exact(rest);
+        }
         self.rows.push(row);
         self.deliveries.push(delivery);
     }
@@ -234,7 +240,7 @@ pub(crate) mod tests {
     fn only_new_rows_are_kept_and_each_with_its_delivery() {
         let mut lane = Lane::new();
         for (row, delivery) in [(row(1, 11), 0), (row(2, 12), 2), (row(3, 13), 3), (row(4, 14), 5)] {
-            lane.push(row, delivery);
+            lane.push(row, delivery, 4);
         }
         let epoch_of = |sequence| if sequence < 4 { 6 } else { 7 };
         lane.keep_new(&[Fate::New, Fate::Known, Fate::Repeated, Fate::New], epoch_of);

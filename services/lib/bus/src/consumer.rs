@@ -18,6 +18,7 @@ pub use self::state::{
 };
 use crate::connect::{NatsSettings, backoff};
 use crate::delivery::Delivery;
+use crate::message::Pages;
 
 /// A consumer of one durable.
 pub struct Consumer {
@@ -27,6 +28,7 @@ pub struct Consumer {
     opening: Option<AbortOnDropHandle<Result<Opened, ConsumeError>>>,
     /// Taken from the subscription, not yet given out: a batch that was dropped half way loses nothing.
     ready: Vec<Delivery>,
+    pages: Pages,
     ready_bytes: usize,
     /// Rebuilds since the last message.
     rebuilds: usize,
@@ -67,6 +69,7 @@ impl Consumer {
             opened: Some(opened),
             opening: None,
             ready: Vec::new(),
+            pages: Pages::default(),
             ready_bytes: 0,
             rebuilds: 0,
             heard: Instant::now(),
@@ -131,20 +134,23 @@ impl Consumer {
                 Err(error) => return Err(error),
             }
         }
-        self.received().await
+        let Some(down) = self.opened.as_ref().map(|opened| opened.connection.down.clone()) else {
+            return Ok(None);
+        };
+        tokio::select! {
+            biased;
+            received = self.received() => received,
+            () = down.cancelled() => {
+                self.rebuild("disconnected");
+                Ok(None)
+            }
+        }
     }
 
+    /// The same of what is here already: only who waits has to hear of a connection that breaks.
     async fn received(&mut self) -> Result<Option<Delivery>, ConsumeError> {
         let Some(opened) = &mut self.opened else { return Ok(None) };
-        let next = tokio::select! {
-            biased;
-            next = opened.messages.next() => next,
-            () = opened.connection.down.cancelled() => {
-                self.rebuild("disconnected");
-                return Ok(None);
-            }
-        };
-        match next {
+        match opened.messages.next().await {
             Some(Ok(message)) => Ok(self.take(&message)),
             Some(Err(error)) => match error.kind() {
                 MessagesErrorKind::ConsumerDeleted => {
@@ -178,7 +184,7 @@ impl Consumer {
     fn take(&mut self, message: &Message) -> Option<Delivery> {
         self.heard = Instant::now();
         self.rebuilds = 0;
-        let delivery = Delivery::read(message, &self.opened.as_ref()?.connection);
+        let delivery = Delivery::read(message, &mut self.pages, &self.opened.as_ref()?.connection);
         if delivery.is_none() {
             metrics::counter!("sise_bus_foreign_messages_total", "stream" => self.source.stream.clone())
                 .increment(1);

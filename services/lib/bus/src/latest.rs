@@ -12,7 +12,7 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::message::StreamMessage as Direct;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use crate::delivery::StreamMessage;
+use crate::message::StreamMessage;
 
 /// Subjects in one question: an answer of about 200 kB, and well below the 1,024 that the server takes.
 const AT_ONCE: usize = 250;

@@ -1,8 +1,8 @@
 //! Between the services: events as protobuf payloads on durable JetStream subjects.
 //!
 //! The way out: [`mod@subject`] (event to address), [`to_proto`] (event to bytes), [`publisher`] (bytes to JetStream, each
-//! acknowledged). The way in: [`consumer`] (a durable to batches), [`delivery`] (one message and its acknowledgement),
-//! [`from_proto`] (bytes to event, refusing what cannot be), [`mod@stamp`] (where a payload of a newer version belongs),
+//! acknowledged). The way in: [`consumer`] (a durable to batches), [`message`] (one of a stream), [`delivery`] (its
+//! acknowledgement), [`from_proto`] (bytes to event, refusing what cannot be), [`mod@stamp`] (where a payload of a newer version belongs),
 //! [`reading`] (messages by their sequence), [`mod@latest`] (the last message of each subject), [`tap`] (a look at a subject, without a promise). Questions:
 //! [`requests`] (answered by the cell that owns a broker) and [`mod@ask`] (asked by everybody else). Beside
 //! them [`server`] (who answers, what the streams take), [`topology`] (streams and durables as data, compared with the server and applied), [`mod@connect`] (a connection
@@ -19,6 +19,7 @@ pub mod delimited;
 pub mod delivery;
 pub mod from_proto;
 pub mod latest;
+pub mod message;
 pub mod publisher;
 pub mod reading;
 pub mod requests;
@@ -46,9 +47,10 @@ pub use consumer::{
 };
 pub use decode_error::DecodeError;
 pub use delimited::{decode_delimited, encode_delimited};
-pub use delivery::{AckError, Delivery, StreamMessage, acknowledge};
+pub use delivery::{AckError, Delivery, acknowledge};
 pub use from_proto::decode;
 pub use latest::{LatestError, latest};
+pub use message::StreamMessage;
 pub use publisher::{DrainError, Outgoing, PublishError, Publisher};
 pub use reading::{ReadError, delete_message, next_message, read_message};
 pub use requests::{ASK_LIMIT, Asked, Place, Refused, RespondError, Responder};

@@ -3,7 +3,7 @@
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::DirectGetErrorKind;
 
-use crate::delivery::StreamMessage;
+use crate::message::StreamMessage;
 
 /// A message that cannot be read or deleted now: the server is away, or does not permit it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -77,7 +77,8 @@ impl Default for RawArchiver {
             bytes: 1 << 18,
             bytes_ahead: 1 << 22,
             age_ms: 1_000,
-            recent: 50_000,
+            // Where more than 28,672 are remembered, the map is twice as large: forgetting leaves marks in it.
+            recent: 25_000,
             ack_wait_ms: 60_000,
             retry_max_ms: 5_000,
             watch_ms: 10_000,

@@ -17,6 +17,8 @@ pub struct Lane<R> {
     pub rows: Vec<R>,
     /// For each row the index of its delivery.
     pub deliveries: Vec<usize>,
+    /// How many may come.
+    most: usize,
 }
 
 /// What the deliveries of a batch are.
@@ -38,16 +40,16 @@ impl Batch {
     /// Reads messages, which are in rising order of their sequences. The epoch of the rows is set later, when it is
     /// known.
     pub fn read(stream: &Arc<str>, messages: &[impl AsRef<StreamMessage>]) -> Self {
+        let most = messages.len();
         let mut batch = Self {
-            trades: Lane::new(),
-            books: Lane::new(),
-            statuses: Lane::new(),
+            trades: Lane::new(most),
+            books: Lane::new(most),
+            statuses: Lane::new(most),
             unreadable: Vec::new(),
             oldest_live_ns: None,
         };
         for (index, message) in messages.iter().enumerate() {
             let message = message.as_ref();
-            let rest = messages.len() - index;
             let position = |event_id| Position {
                 stream: Arc::clone(stream),
                 epoch: 0,
@@ -60,19 +62,19 @@ impl Batch {
             }
             match read {
                 Ok((Event { stamp, body: Body::Trade(trade) }, id)) => {
-                    batch.trades.push(TradeRow::new(&stamp, &trade, position(id)), index, rest);
+                    batch.trades.push(TradeRow::new(&stamp, &trade, position(id)), index);
                 }
                 Ok((Event { stamp, body: Body::OrderBook(book) }, id)) => {
-                    batch.books.push(OrderBookRow::new(&stamp, &book, position(id)), index, rest);
+                    batch.books.push(OrderBookRow::new(&stamp, &book, position(id)), index);
                 }
                 Ok((Event { stamp, body: Body::Status(status) }, id)) => {
                     let row = FeedStatusRow::new(&stamp, &status, message.payload(), position(id));
-                    batch.statuses.push(row, index, rest);
+                    batch.statuses.push(row, index);
                 }
                 Err(error) => match newer_status(message) {
                     Some((stamp, what, id)) => {
                         let row = FeedStatusRow::unknown(&stamp, what, message.payload(), position(id));
-                        batch.statuses.push(row, index, rest);
+                        batch.statuses.push(row, index);
                     }
                     None => batch.unreadable.push((index, error)),
                 },
@@ -114,17 +116,17 @@ fn read(payload: &[u8], message_id: Option<&str>) -> Result<(Event, u64), Decode
 }
 
 impl<R: TableRow> Lane<R> {
-    /// No rows.
-    pub const fn new() -> Self {
-        Self { rows: Vec::new(), deliveries: Vec::new() }
+    /// No rows yet, at most `most` to come.
+    pub const fn new(most: usize) -> Self {
+        Self { rows: Vec::new(), deliveries: Vec::new(), most }
     }
 
-    /// Adds a row and the index of its delivery. With the first one room is made for the `rest` that may come: a stream
-    /// is rows of one table, and a list that grows by itself takes up to twice what it needs.
-    pub fn push(&mut self, row: R, delivery: usize, rest: usize) {
+    /// Adds a row and the index of its delivery. The first one makes room for all: a stream is rows of one table, and a
+    /// list that grows by itself takes up to twice what it needs.
+    pub fn push(&mut self, row: R, delivery: usize) {
         if self.rows.is_empty() {
-            self.rows.reserve_exact(rest);
-            self.deliveries.reserve_exact(rest);
+            self.rows.reserve_exact(self.most);
+            self.deliveries.reserve_exact(self.most);
         }
         self.rows.push(row);
         self.deliveries.push(delivery);
@@ -238,9 +240,9 @@ pub(crate) mod tests {
 
     #[test]
     fn only_new_rows_are_kept_and_each_with_its_delivery() {
-        let mut lane = Lane::new();
+        let mut lane = Lane::new(4);
         for (row, delivery) in [(row(1, 11), 0), (row(2, 12), 2), (row(3, 13), 3), (row(4, 14), 5)] {
-            lane.push(row, delivery, 4);
+            lane.push(row, delivery);
         }
         let epoch_of = |sequence| if sequence < 4 { 6 } else { 7 };
         lane.keep_new(&[Fate::New, Fate::Known, Fate::Repeated, Fate::New], epoch_of);

@@ -107,8 +107,8 @@ pub struct ArchiverSettings {
     pub durable: String,
     /// A batch has at most so many rows.
     pub rows: usize,
-    /// A batch is full with so many bytes, as they come. Bounds the memory: a batch needs about four times as much, as
-    /// messages with their headers and as rows.
+    /// A batch is full when its messages take so many bytes of memory. Its rows take about as much again, and its insert
+    /// about half a megabyte.
     pub bytes: usize,
     /// The same for a batch that is pulled while another is being archived, and for one that is full before its time;
     /// two of these are held by all streams together.

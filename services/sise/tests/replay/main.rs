@@ -1,8 +1,10 @@
 //! `sise journal replay` between the real servers: a journal whose events the archive lacks, has in part, and has.
+//! Beside it `sise archive` and `sise streams`, between the same servers.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
 mod archive;
+mod streams;
 #[allow(dead_code, reason = "the other tests' servers, used in part")]
 mod support;
 

@@ -241,9 +241,14 @@ impl House {
         publisher.drain(Instant::now() + LIMIT).await.expect("acknowledged");
     }
 
+    /// The bus, as user `sise`.
+    pub async fn bus(&self) -> bus::Client {
+        bus::connect(&self.nats, "sise").await.expect("bus")
+    }
+
     /// The stream discards what is before `sequence`.
     pub async fn discard_before(&self, stream: &str, sequence: u64) {
-        let context = bus::jetstream(bus::connect(&self.nats, "sise").await.expect("bus"));
+        let context = bus::jetstream(self.bus().await);
         let stream = context.get_stream(stream).await.expect("stream");
         stream.purge().sequence(sequence).await.expect("purged");
     }
@@ -255,8 +260,7 @@ impl House {
 
     /// Messages ever stored in both streams.
     pub async fn messages(&self) -> (u64, u64) {
-        let client = bus::connect(&self.nats, "sise").await.expect("bus");
-        let context = bus::jetstream(client);
+        let context = bus::jetstream(self.bus().await);
         let mut last = [0; 2];
         for (stream, last) in ["TICKER_KR_KIS", "ORDERBOOK_KR_KIS"].into_iter().zip(&mut last) {
             *last = stream_state(&context, stream).await.expect("stream").last_sequence;

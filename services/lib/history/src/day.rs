@@ -9,6 +9,7 @@ mod minutes;
 mod prove;
 mod recover;
 mod results;
+mod state;
 mod tell;
 
 use std::collections::HashSet;

@@ -1,5 +1,5 @@
-//! A day's figures → charts as SVG, each in two widths: one for a desk, one for a phone. The one place where numbers become
-//! floats, since they become pixels.
+//! A day's figures → charts as SVG, each in two widths: one for a desk, one for a phone. Here, in
+//! `lanes` and in `canvas` numbers become floats, since they become pixels.
 
 #![allow(
     clippy::float_arithmetic,
@@ -8,47 +8,21 @@
     reason = "pixels: nothing of it goes back to data"
 )]
 
-use std::ops::Range;
-
-use anyhow::anyhow;
-use market::calendar::Calendar;
-use market::time::{DAY, KST, SECOND};
-use plotters::coord::Shift;
-use plotters::coord::types::RangedCoordf64;
+use market::time::{KST, SECOND};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use store::report::DayGap;
 
+use super::canvas::{
+    Chart, HEIGHT, HOUR, axes, day, draw, hours, logarithm, of_logarithm, short, text_style,
+};
 use super::figures::{Figures, missing};
+use super::lanes;
 use super::paint::{self, Hue};
 use super::words::kind;
 use crate::words::grouped;
 
-/// A chart with what a person must know to read it.
-#[derive(Debug)]
-pub(super) struct Chart {
-    pub title: String,
-    pub note: String,
-    pub legend: Vec<(Hue, String)>,
-    pub wide: String,
-    pub narrow: String,
-}
-
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
-type Axes<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
-
-const HOUR: i64 = 3_600 * SECOND;
-/// Widths in pixels.
-const WIDE: u32 = 960;
-const NARROW: u32 = 400;
-/// Height of a chart with axes, pixels.
-const HEIGHT: u32 = 250;
-/// Instruments and lanes in a chart: more cannot be read.
+/// Instruments in a chart: more cannot be read.
 const MOST_BARS: usize = 30;
-const MOST_LANES: usize = 12;
-/// A gap is at least so wide, pixels: shorter ones are to be seen, too.
-const LEAST_WIDTH: f64 = 3.0;
 
 /// All charts of a day that have something to show.
 ///
@@ -57,107 +31,12 @@ const LEAST_WIDTH: f64 = 3.0;
 pub(super) fn charts(figures: &Figures) -> anyhow::Result<Vec<Chart>> {
     let mut all = Vec::new();
     all.extend(coverage(figures)?);
-    all.extend(gaps(figures)?);
+    all.extend(lanes::gaps(figures)?);
     all.extend(recovered(figures)?);
     all.extend(delay(figures, "trades")?);
     all.extend(delay(figures, "order_books")?);
     all.extend(completeness(figures)?);
     Ok(all)
-}
-
-fn draw(height: u32, paint: impl Fn(&Area<'_>) -> Drawn) -> anyhow::Result<(String, String)> {
-    let one = |width| {
-        let mut svg = String::new();
-        let area = SVGBackend::with_string(&mut svg, (width, height)).into_drawing_area();
-        paint(&area).and_then(|()| area.present()).map_err(|error| anyhow!("chart: {error}"))?;
-        drop(area);
-        anyhow::Ok(svg)
-    };
-    Ok((one(WIDE)?, one(NARROW)?))
-}
-
-/// The rush at the open and the quiet noon on one scale, with nothing at zero: a feed that is away is seen in either.
-fn logarithm(number: f64) -> f64 {
-    (1.0 + number).log10()
-}
-
-/// The label of a whole power of ten.
-fn of_logarithm(power: f64) -> String {
-    match power {
-        0.0 => "0".to_owned(),
-        whole if (whole - whole.round()).abs() < 1e-9 => short(10_f64.powf(whole).round()),
-        _ => String::new(),
-    }
-}
-
-fn text_style(hue: Hue) -> TextStyle<'static> {
-    let font = ("sans-serif", 15).into_font();
-    TextStyle { font, color: hue.paint().to_backend_color(), pos: Pos::default() }
-}
-
-/// Hours since 1970, by the clock of Seoul.
-fn hours(utc_ns: i64) -> f64 {
-    (utc_ns + KST) as f64 / HOUR as f64
-}
-
-/// The hours of the day: those of the calendar, and without it those of what there is.
-fn day(figures: &Figures) -> Range<f64> {
-    if let Ok(Some(day)) = Calendar::built_in().day(figures.market, figures.date) {
-        return hours(day.start_ns())..hours(day.end_ns());
-    }
-    let minutes = &figures.report.minutes;
-    let first = minutes.first().map_or(0, |one| one.minute * 60 * SECOND);
-    let last = minutes.last().map_or(0, |one| (one.minute + 1) * 60 * SECOND);
-    hours(first)..hours(last.clamp(first + HOUR, first + DAY))
-}
-
-/// `09:30`
-fn clock(hours: f64) -> String {
-    let minutes = (hours * 60.0).round() as i64;
-    format!("{:02}:{:02}", minutes.div_euclid(60).rem_euclid(24), minutes.rem_euclid(60))
-}
-
-/// `1.5k`, for the axis.
-fn short(number: f64) -> String {
-    let scaled = |divisor: f64, unit: &str| {
-        let text = format!("{:.1}", number / divisor);
-        format!("{}{unit}", text.trim_end_matches(".0"))
-    };
-    match number {
-        n if n >= 1e9 => scaled(1e9, "G"),
-        n if n >= 1e6 => scaled(1e6, "M"),
-        n if n >= 1e3 => scaled(1e3, "k"),
-        _ => scaled(1.0, ""),
-    }
-}
-
-fn axes<'a, 'b>(
-    area: &'a Area<'b>,
-    x: Range<f64>,
-    most: f64,
-    label: fn(f64) -> String,
-) -> Result<Axes<'a, 'b>, DrawingAreaErrorKind<std::io::Error>> {
-    let wide = area.dim_in_pixel().0 >= WIDE;
-    let mut chart = ChartBuilder::on(area)
-        .margin_top(8)
-        .margin_right(14)
-        .x_label_area_size(26)
-        .y_label_area_size(46)
-        .build_cartesian_2d(x, 0.0..most.max(1.0) * 1.05)?;
-    let style = text_style(Hue::Muted);
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(Hue::Grid.paint())
-        .axis_style(Hue::Grid.paint())
-        .x_labels(if wide { 14 } else { 5 })
-        .y_labels(5)
-        .x_label_formatter(&|hours| clock(*hours))
-        .y_label_formatter(&|number| label(*number))
-        .label_style(style)
-        .draw()?;
-    Ok(chart)
 }
 
 /// The source and kind of each line of events.
@@ -212,101 +91,6 @@ fn coverage(figures: &Figures) -> anyhow::Result<Option<Chart>> {
 }
 
 /// Gaps of one reason and broker, drawn on one line.
-struct Lane {
-    name: String,
-    bars: Vec<(f64, f64, bool)>,
-}
-
-fn lanes(gaps: &[DayGap], day: &Range<f64>) -> Vec<Lane> {
-    let mut lanes: Vec<Lane> = Vec::new();
-    for gap in gaps {
-        let mut name = format!("{} ({})", gap.reason.replace('_', " "), gap.source);
-        let known = lanes.iter().any(|lane| lane.name == name);
-        if !known && lanes.len() + 1 >= MOST_LANES {
-            "others".clone_into(&mut name);
-        }
-        let until = gap.until_ns.map_or(day.end, hours);
-        let bar = (hours(gap.from_ns).max(day.start), until.min(day.end), gap.is_open);
-        if bar.0 > day.end || bar.1 < day.start {
-            continue;
-        }
-        match lanes.iter_mut().find(|lane| lane.name == name) {
-            Some(lane) => lane.bars.push(bar),
-            None => lanes.push(Lane { name, bars: vec![bar] }),
-        }
-    }
-    lanes
-}
-
-/// Bars that touch once they are as wide as the eye needs become one; open ones lie over closed ones.
-fn merged(bars: &[(f64, f64, bool)], least: f64) -> Vec<(f64, f64, bool)> {
-    let mut merged: Vec<(f64, f64, bool)> = Vec::new();
-    for is_open in [false, true] {
-        let mut some: Vec<_> = bars.iter().filter(|bar| bar.2 == is_open).copied().collect();
-        some.sort_by(|one, other| one.0.total_cmp(&other.0));
-        let mut last: Option<(f64, f64, bool)> = None;
-        for (from, until, _) in some {
-            let until = until.max(from + least);
-            match &mut last {
-                Some(last) if from <= last.1 => last.1 = last.1.max(until),
-                _ => merged.extend(last.replace((from, until, is_open))),
-            }
-        }
-        merged.extend(last);
-    }
-    merged
-}
-
-fn gaps(figures: &Figures) -> anyhow::Result<Option<Chart>> {
-    let day = day(figures);
-    let lanes = lanes(&figures.report.gaps, &day);
-    if lanes.is_empty() {
-        return Ok(None);
-    }
-    let rows = lanes.len();
-    let height = 44 + 40 * u32::try_from(rows)?;
-    let (wide, narrow) = draw(height, |area| {
-        let (width, _) = area.dim_in_pixel();
-        let mut chart = ChartBuilder::on(area)
-            .margin(8)
-            .margin_left(24)
-            .margin_right(24)
-            .x_label_area_size(26)
-            .build_cartesian_2d(day.clone(), 0.0..rows as f64)?;
-        let style = text_style(Hue::Muted);
-        chart
-            .configure_mesh()
-            .disable_y_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(Hue::Grid.paint())
-            .axis_style(Hue::Grid.paint())
-            .x_labels(if width >= WIDE { 14 } else { 5 })
-            .x_label_formatter(&|hours| clock(*hours))
-            .label_style(style)
-            .draw()?;
-        let least = (day.end - day.start) * LEAST_WIDTH / f64::from(width);
-        for (row, lane) in lanes.iter().enumerate() {
-            let floor = (rows - row - 1) as f64;
-            let name = text_style(Hue::Ink);
-            let text = Text::new(lane.name.clone(), (day.start, floor + 0.92), name);
-            chart.draw_series([text])?;
-            chart.draw_series(merged(&lane.bars, least).into_iter().map(|(from, until, is_open)| {
-                let hue = if is_open { Hue::Bad } else { Hue::KisTrades };
-                Rectangle::new([(from, floor + 0.08), (until, floor + 0.46)], hue.paint().filled())
-            }))?;
-        }
-        Ok(())
-    })?;
-    Ok(Some(Chart {
-        title: "Gaps on the day's line".to_owned(),
-        note: "When something was or may be missing, by reason and broker. Short ones are drawn wider than they are."
-            .to_owned(),
-        legend: vec![(Hue::Bad, "open".to_owned()), (Hue::KisTrades, "closed".to_owned())],
-        wide,
-        narrow,
-    }))
-}
-
 fn recovered(figures: &Figures) -> anyhow::Result<Option<Chart>> {
     let hourly = &figures.report.recovered;
     if hourly.is_empty() {
@@ -438,28 +222,4 @@ fn completeness(figures: &Figures) -> anyhow::Result<Option<Chart>> {
         wide,
         narrow,
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels_are_short() {
-        assert_eq!([0.0, 950.0, 1_500.0, 2e6].map(short), ["0", "950", "1.5k", "2M"]);
-        assert_eq!([0.0, 1.0, 1.5, 3.0].map(of_logarithm), ["0", "10", "", "1k"]);
-        assert_eq!([9.0, 33.5].map(clock), ["09:00", "09:30"]);
-    }
-
-    #[test]
-    fn bars_that_touch_are_one_and_open_ones_are_apart() {
-        let bars = [(5.0, 5.1, true), (1.0, 1.0, false), (1.05, 1.06, false), (3.0, 4.0, false)];
-        let expected = [(1.0, 1.15, false), (3.0, 4.0, false), (5.0, 5.1, true)];
-        let found = merged(&bars, 0.1);
-        assert_eq!(found.len(), 3);
-        for (found, expected) in found.iter().zip(expected) {
-            assert!((found.0 - expected.0).abs() < 1e-9 && (found.1 - expected.1).abs() < 1e-9);
-            assert_eq!(found.2, expected.2);
-        }
-    }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::charts::{Chart, charts};
+use super::canvas::Chart;
+use super::charts::charts;
 use super::figures::Figures;
 use super::paint;
 use super::tables::{letters, tables};

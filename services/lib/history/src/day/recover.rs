@@ -4,22 +4,22 @@
 //! without a print (the head of a day, a change of session) is asked for by minutes where that is cheaper than by trades.
 
 use market::calendar::Calendar;
-use market::chain::{Line, Missing, OffHours, Print, session_changed};
-use market::{Event, Method, Proof, Quantity, Source};
+use market::chain::{Missing, session_changed};
+use market::{Event, Method, Source};
 use process::clock::now_ns;
 use store::history::InstrumentDay;
 
-use super::ask::{Got, of_method, only};
-use super::minutes::{may_be_off_hours, off_hours};
+use super::ask::{Got, only};
+use super::minutes::may_be_off_hours;
 use super::results::{described, left, nobody_reaches, print, refused, summary, without_print};
+use super::state::State;
 use super::tell::{Attempt, first_source};
-use super::{DayError, Outcome, Seen, Work, known, line, look};
+use super::{DayError, Outcome, Work, look};
 use crate::evidence::Evidence;
 use crate::fetch::Ask;
 use crate::plan::{DayState, Plan, Reach, Request, Route, plan};
-use crate::proof::{Closed, Open, Why, weaker};
+use crate::proof::{Closed, Open};
 use crate::rebuild::{Filled, rebuild};
-use crate::row::Minute;
 
 /// Rounds for one instrument: each source has at most three ways.
 const ROUNDS: usize = 10;
@@ -27,90 +27,10 @@ const ROUNDS: usize = 10;
 /// a morning of a busy stock is a thousand pages.
 const MOST_PAGES_OF_THE_SECOND: u64 = 200;
 
-/// What is known of the instrument in this run.
-struct State {
-    of: InstrumentDay,
-    seen: Seen,
-    prints: Vec<Print>,
-    off_hours: Vec<OffHours>,
-    /// How it is known that off-hours stretches are such: the weakest of this run.
-    off_hours_proof: Proof,
-    total: Option<(Quantity, Method, Source)>,
-    /// The total was asked for in this run.
-    is_total_new: bool,
-    minutes: Vec<Minute>,
-    is_minutes_asked: bool,
-    /// Ways that were tried.
-    tried: Vec<std::mem::Discriminant<Request>>,
-    /// Shares that a broker was asked for and does not have.
-    vain: Vec<(Source, Missing)>,
-    /// Brokers that are not asked any more: they failed, or do not know the symbol.
-    stopped: Vec<Source>,
-    /// A broker does not know the symbol.
-    is_unknown: bool,
-    /// Gaps that were told to be open, now or before.
-    opened: Vec<(Quantity, Quantity)>,
-    last: Option<Attempt>,
-    outcome: Outcome,
-}
-
 /// What to do next.
 enum Next {
     Ask { route: Route, source: Source },
     Stop,
-}
-
-impl State {
-    fn new(seen: Seen, end_ns: i64, reach: Reach) -> Self {
-        let told = &seen.told;
-        let vain = seen.line.missing.iter().flat_map(|missing| {
-            let methods = told.asked_in_vain(missing, end_ns);
-            let decides = |method: &Method| !(*method == Method::Ka10079 && reach.ka10084);
-            methods.into_iter().filter(decides).filter_map(|method| Some((of_method(method)?, *missing)))
-        });
-        let opened = told.gaps.iter().filter(|gap| gap.is_open).map(|gap| (gap.after, gap.until));
-        Self {
-            of: seen.of,
-            prints: known(&seen.prints),
-            off_hours: told.off_hours(),
-            off_hours_proof: Proof::Chained,
-            total: told.final_total().map(|total| (total.volume, total.method, total.source)),
-            is_total_new: false,
-            minutes: Vec::new(),
-            is_minutes_asked: false,
-            tried: Vec::new(),
-            vain: vain.collect(),
-            stopped: Vec::new(),
-            is_unknown: false,
-            opened: opened.collect(),
-            last: None,
-            outcome: Outcome::default(),
-            seen,
-        }
-    }
-
-    fn line(&self) -> Line {
-        line(&self.prints, self.total.map(|(volume, ..)| volume), &self.off_hours)
-    }
-
-    /// Whether a gap was told to be open that holds all of this one: each share is missing once.
-    fn is_opened(&self, gap: &Missing) -> bool {
-        self.opened.iter().any(|(after, until)| *after <= gap.after && *until >= gap.until)
-    }
-
-    /// What a broker may still have of it.
-    fn open_to(&self, source: Source, missing: &[Missing]) -> Vec<Missing> {
-        if self.stopped.contains(&source) {
-            return Vec::new();
-        }
-        let in_vain = |missing: &&Missing| {
-            !self
-                .vain
-                .iter()
-                .any(|(of, vain)| *of == source && vain.after <= missing.after && vain.until >= missing.until)
-        };
-        missing.iter().filter(in_vain).copied().collect()
-    }
 }
 
 impl<A: Ask> Work<'_, A> {
@@ -200,7 +120,7 @@ impl<A: Ask> Work<'_, A> {
                 })
             };
             if let Some(route) = routes.iter().find(untried) {
-                return Next::Ask { route: without_asked(route, state), source };
+                return Next::Ask { route: state.without_asked(route), source };
             }
         }
         Next::Stop
@@ -220,7 +140,7 @@ impl<A: Ask> Work<'_, A> {
         let started_ns = now_ns();
         let mut got = self.route(&state.of, &route.requests).await;
         state.tried.extend(route.requests.iter().map(std::mem::discriminant));
-        self.took(state, &mut got, source);
+        state.take(&mut got, source);
         let method = route.requests.first().map_or(Method::None, |request| request.method());
         let mut attempt = Attempt { method, source, pages: got.pages, returned: got.returned, started_ns };
         let with_trades =
@@ -234,7 +154,7 @@ impl<A: Ask> Work<'_, A> {
                 let mut more = self.route(&state.of, &[Request::Minutes]).await;
                 attempt.pages += more.pages;
                 attempt.returned += more.returned;
-                self.took(state, &mut more, source);
+                state.take(&mut more, source);
                 filled = self.matched(state, &got, source);
             }
             self.publish(state, &attempt, &got, filled).await?;
@@ -243,50 +163,8 @@ impl<A: Ask> Work<'_, A> {
         Ok(())
     }
 
-    /// Notes what came beside trades.
-    #[allow(clippy::unused_self, reason = "reads as the other steps do")]
-    fn took(&self, state: &mut State, got: &mut Got, source: Source) {
-        state.outcome.pages += got.pages;
-        state.outcome.returned += got.returned;
-        if let Some(total) = got.total {
-            (state.total, state.is_total_new) = (Some(total), true);
-        } else if got.is_blank && state.prints.is_empty() && got.trouble.is_none() && got.unknown.is_none() {
-            (state.total, state.is_total_new) = (Some((Quantity::ZERO, Method::None, source)), true);
-        }
-        if !got.bars.is_empty() || got.is_blank {
-            let missing = state.line().missing;
-            let stretches = off_hours(&got.bars, &missing, state.of.tape, Calendar::built_in());
-            if !stretches.is_empty() {
-                state.off_hours_proof = weaker(state.off_hours_proof, Proof::Minutes);
-            }
-            state.off_hours.extend(stretches);
-            state.minutes = std::mem::take(&mut got.minutes);
-        }
-        state.is_minutes_asked |=
-            !state.minutes.is_empty() || state.tried.contains(&std::mem::discriminant(&Request::Minutes));
-        if let Some(trouble) = got.trouble.take() {
-            state.outcome.troubles.push(trouble);
-            state.stopped.push(source);
-        }
-        state.is_unknown |= got.unknown.is_some();
-        // Whether an absent broker was needed shows at the end.
-        if got.unknown.is_some() || got.is_absent {
-            state.stopped.push(source);
-        }
-        for remark in got.remarks.drain(..) {
-            tracing::warn!(symbol = %state.of.symbol, tape = %state.of.tape, remark, "page with something to remark");
-        }
-    }
-
     fn matched(&self, state: &State, got: &Got, source: Source) -> Filled {
-        let missing = state.line().missing;
-        let in_vain = |missing: &&Missing| {
-            !state
-                .vain
-                .iter()
-                .any(|(of, vain)| *of == source && vain.after <= missing.after && vain.until >= missing.until)
-        };
-        let missing: Vec<Missing> = missing.iter().filter(in_vain).copied().collect();
+        let missing = state.not_in_vain(source, &state.line().missing);
         let tape = state.of.tape;
         let changed = |from: i64, until: i64| session_changed(Calendar::built_in(), tape, from, until);
         let is_over = self.started_ns >= self.ledger.end_ns();
@@ -332,7 +210,7 @@ impl<A: Ask> Work<'_, A> {
             after.push(self.recovery(&of, attempt, left(open)));
             after.extend(self.left_open(state, attempt, open));
         }
-        note(state, attempt.source, &filled, is_vain && self.is_last_word(&of, attempt.method));
+        state.note(attempt.source, &filled, is_vain && self.is_last_word(&of, attempt.method));
         state.outcome.added += trades.len() as u64;
         state.outcome.added_volume += filled.added_volume().units();
         state.prints.extend(filled.trades.iter().filter_map(print));
@@ -378,7 +256,7 @@ impl<A: Ask> Work<'_, A> {
             Attempt { method: Method::None, source, pages: 0, returned: 0, started_ns: self.started_ns };
         let attempt = state.last.clone().unwrap_or_else(|| nobody.clone());
         let mut events = Vec::new();
-        for stretch in new_off_hours(state, &line) {
+        for stretch in state.new_off_hours(&line) {
             events.push(self.recovery(&of, &attempt, without_print(&stretch, state.off_hours_proof)));
         }
         let unanswered = self.unanswered(state, &line.missing);
@@ -445,51 +323,4 @@ impl<A: Ask> Work<'_, A> {
 struct Unanswered {
     no_source: Vec<Missing>,
     trouble: Option<String>,
-}
-
-impl State {
-    /// The brokers that could be asked do not know the symbol.
-    fn is_refused_now(&self) -> bool {
-        !self.stopped.is_empty()
-            && self.outcome.troubles.is_empty()
-            && self.total.is_none()
-            && self.outcome.pages == 0
-    }
-}
-
-/// Off-hours stretches that were not told before.
-fn new_off_hours(state: &State, line: &Line) -> Vec<OffHours> {
-    let told = state.seen.told.off_hours();
-    let is_new = |stretch: &&OffHours| {
-        !told.iter().any(|known| known.after <= stretch.after && known.until >= stretch.until)
-    };
-    line.off_hours.iter().filter(is_new).copied().collect()
-}
-
-/// Notes what is asked in vain from now on.
-fn note(state: &mut State, source: Source, filled: &Filled, is_vain: bool) {
-    for open in filled.open.iter().filter(|_| is_vain) {
-        // Confined to more than what is lacking: a call that tells cumulative volumes may confine it further.
-        let is_exact = open.within.volume().units() == open.residue;
-        // Minutes may prove that there never was a print.
-        let may_be_proven =
-            !state.is_minutes_asked && may_be_off_hours(&open.within, state.of.tape, Calendar::built_in());
-        match open.why {
-            // The broker itself has no more: the caller asks for this only at the last word of it.
-            Why::SourceLacksRows if is_exact && !may_be_proven => state.vain.push((source, open.within)),
-            Why::SourceHasMore | Why::OtherCut => state.vain.push((source, open.within)),
-            Why::SourceLacksRows
-            | Why::NotReached
-            | Why::NoAnchor
-            | Why::Ambiguous
-            | Why::Refused
-            | Why::NoSource => {}
-        }
-    }
-}
-
-/// The requests of a route that were not answered already.
-fn without_asked(route: &Route, state: &State) -> Route {
-    let keep = |request: &&Request| !(state.is_minutes_asked && matches!(request, Request::Minutes));
-    Route { requests: route.requests.iter().filter(keep).copied().collect(), pages: route.pages }
 }

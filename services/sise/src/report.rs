@@ -1,9 +1,7 @@
 //! `sise report`: a day of the archive → a table for the terminal, and a page with charts that needs nothing beside itself.
 
-mod canvas;
 mod charts;
 mod figures;
-mod lanes;
 mod page;
 mod paint;
 mod tables;

@@ -16,7 +16,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use market::calendar::Day;
-use market::chain::{self, Line, OffHours, Print};
+use market::chain::{self, Line, Missing, OffHours, Print};
 use market::{Quantity, Source};
 use store::history::{InstrumentDay, StoredPrint};
 use store::{Store, StoreError};
@@ -133,6 +133,11 @@ fn known(prints: &[StoredPrint]) -> Vec<Print> {
         price: print.price,
     };
     prints.iter().map(print).collect()
+}
+
+/// Whether the shares `(after, until]` hold all that is missing here.
+fn hold(after: Quantity, until: Quantity, missing: &Missing) -> bool {
+    after <= missing.after && until >= missing.until
 }
 
 /// What the counter held before the first print is never taken for off-hours volume unseen: among many symbols the first

@@ -1,5 +1,5 @@
-//! A day's figures → charts as SVG, each in two widths: one for a desk, one for a phone. Here, in
-//! `lanes` and in `canvas` numbers become floats, since they become pixels.
+//! A day's figures → charts as SVG, each in two widths: one for a desk, one for a phone. The one room where
+//! numbers become floats, since they become pixels.
 
 #![allow(
     clippy::float_arithmetic,
@@ -8,15 +8,18 @@
     reason = "pixels: nothing of it goes back to data"
 )]
 
+mod canvas;
+mod lanes;
+
 use market::time::{KST, SECOND};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::canvas::{
-    Chart, HEIGHT, HOUR, axes, day, draw, hours, logarithm, of_logarithm, short, text_style,
+pub(super) use self::canvas::Chart;
+use self::canvas::{
+    HEIGHT, HOUR, axes, day, draw, hours, logarithm, of_logarithm, short, text_style, whole_hours,
 };
 use super::figures::{Figures, missing};
-use super::lanes;
 use super::paint::{self, Hue};
 use super::words::kind;
 use crate::words::grouped;
@@ -90,14 +93,12 @@ fn coverage(figures: &Figures) -> anyhow::Result<Option<Chart>> {
     }))
 }
 
-/// Gaps of one reason and broker, drawn on one line.
 fn recovered(figures: &Figures) -> anyhow::Result<Option<Chart>> {
     let hourly = &figures.report.recovered;
     if hourly.is_empty() {
         return Ok(None);
     }
-    let day = day(figures);
-    let day = day.start.floor()..day.end.ceil();
+    let day = whole_hours(figures);
     let most = hourly.iter().map(|hour| hour.volume).max().unwrap_or(0) as f64;
     let (wide, narrow) = draw(HEIGHT, |area| {
         let mut chart = axes(area, day.clone(), most, short)?;
@@ -127,8 +128,7 @@ fn delay(figures: &Figures, word: &str) -> anyhow::Result<Option<Chart>> {
     sources.sort_unstable();
     sources.dedup();
     let most = rows.iter().map(|one| one.p99_ns).max().unwrap_or(0) as f64 / 1e6;
-    let day = day(figures);
-    let day = day.start.floor()..day.end.ceil();
+    let day = whole_hours(figures);
     let (wide, narrow) = draw(HEIGHT, |area| {
         let mut chart = axes(area, day.clone(), most, short)?;
         for source in &sources {

@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::canvas::Chart;
-use super::charts::charts;
+use super::charts::{Chart, charts};
 use super::figures::Figures;
 use super::paint;
 use super::tables::{letters, tables};

@@ -5,7 +5,7 @@ use market::chain::Missing;
 use store::history::{InstrumentDay, ToldGap};
 
 use super::tell::first_source;
-use super::{DayError, Outcome, Work, look};
+use super::{DayError, Outcome, Work, hold, look};
 
 impl<A> Work<'_, A> {
     /// Reads an instrument's day again, closes the gaps of which nothing is missing any more, opens what is missing and was
@@ -28,8 +28,7 @@ impl<A> Work<'_, A> {
             }
         }
         for missing in &seen.line.missing {
-            let within =
-                |gap: &ToldGap| gap.is_open && gap.after <= missing.after && gap.until >= missing.until;
+            let within = |gap: &ToldGap| gap.is_open && hold(gap.after, gap.until, missing);
             if !seen.told.gaps.iter().any(within) {
                 // What a broker was asked for in vain is not as if nobody had tried.
                 let asked = seen.told.asked_in_vain(missing, self.ledger.end_ns());

@@ -14,7 +14,7 @@ use super::minutes::may_be_off_hours;
 use super::results::{described, left, nobody_reaches, print, refused, summary, without_print};
 use super::state::State;
 use super::tell::{Attempt, first_source};
-use super::{DayError, Outcome, Work, look};
+use super::{DayError, Outcome, Work, hold, look};
 use crate::evidence::Evidence;
 use crate::fetch::Ask;
 use crate::plan::{DayState, Plan, Reach, Request, Route, plan};
@@ -293,14 +293,11 @@ impl<A: Ask> Work<'_, A> {
             |reach: &Reach| reach.ka10084 || reach.ka10079 || reach.fhpst01060000 || reach.hhdfs76200300;
         let is_absent =
             Source::ALL.iter().any(|source| self.absent.has(*source) && source.serves(state.of.market()));
-        let asked = |missing: &&Missing| {
-            state.vain.iter().any(|(_, vain)| vain.after <= missing.after && vain.until >= missing.until)
-        };
+        let asked =
+            |missing: &&Missing| state.vain.iter().any(|(_, vain)| hold(vain.after, vain.until, missing));
         let told = |missing: &&Missing| {
             let recoveries = &state.seen.told.recoveries;
-            recoveries
-                .iter()
-                .any(|told| told.residue != 0 && told.after <= missing.after && told.until >= missing.until)
+            recoveries.iter().any(|told| told.residue != 0 && hold(told.after, told.until, missing))
         };
         let left: Vec<Missing> =
             missing.iter().filter(|missing| !asked(missing) && !told(missing)).copied().collect();

@@ -8,7 +8,7 @@ use store::history::InstrumentDay;
 use super::ask::{Got, of_method};
 use super::minutes::{may_be_off_hours, off_hours};
 use super::tell::Attempt;
-use super::{Outcome, Seen, known, line};
+use super::{Outcome, Seen, hold, known, line};
 use crate::plan::{Reach, Request, Route};
 use crate::proof::{Why, weaker};
 use crate::rebuild::Filled;
@@ -33,8 +33,6 @@ pub(super) struct State {
     pub vain: Vec<(Source, Missing)>,
     /// Brokers that are not asked any more: they failed, or do not know the symbol.
     pub stopped: Vec<Source>,
-    /// A broker does not know the symbol.
-    pub is_unknown: bool,
     /// Gaps that were told to be open, now or before.
     pub opened: Vec<(Quantity, Quantity)>,
     pub last: Option<Attempt>,
@@ -62,7 +60,6 @@ impl State {
             tried: Vec::new(),
             vain: vain.collect(),
             stopped: Vec::new(),
-            is_unknown: false,
             opened: opened.collect(),
             last: None,
             outcome: Outcome::default(),
@@ -76,7 +73,7 @@ impl State {
 
     /// Whether a gap was told to be open that holds all of this one: each share is missing once.
     pub fn is_opened(&self, gap: &Missing) -> bool {
-        self.opened.iter().any(|(after, until)| *after <= gap.after && *until >= gap.until)
+        self.opened.iter().any(|(after, until)| hold(*after, *until, gap))
     }
 
     /// What a broker may still have of it.
@@ -90,9 +87,7 @@ impl State {
     /// What a broker was not asked for in vain.
     pub fn not_in_vain(&self, source: Source, missing: &[Missing]) -> Vec<Missing> {
         let in_vain = |missing: &Missing| {
-            self.vain
-                .iter()
-                .any(|(of, vain)| *of == source && vain.after <= missing.after && vain.until >= missing.until)
+            self.vain.iter().any(|(of, vain)| *of == source && hold(vain.after, vain.until, missing))
         };
         missing.iter().filter(|missing| !in_vain(missing)).copied().collect()
     }
@@ -121,7 +116,6 @@ impl State {
             self.outcome.troubles.push(trouble);
             self.stopped.push(source);
         }
-        self.is_unknown |= got.unknown.is_some();
         // Whether an absent broker was needed shows at the end.
         if got.unknown.is_some() || got.is_absent {
             self.stopped.push(source);

@@ -1,28 +1,22 @@
 //! The paper that charts are drawn on: two widths, the hours of the day across, labels for people.
 
-#![allow(
-    clippy::float_arithmetic,
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "pixels: nothing of it goes back to data"
-)]
-
 use std::ops::Range;
 
 use anyhow::anyhow;
 use market::calendar::Calendar;
 use market::time::{DAY, KST, SECOND};
+use plotters::chart::MeshStyle;
 use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::Pos;
 
-use super::figures::Figures;
-use super::paint::Hue;
+use crate::report::figures::Figures;
+use crate::report::paint::Hue;
 
 /// A chart with what a person must know to read it.
 #[derive(Debug)]
-pub(super) struct Chart {
+pub(in crate::report) struct Chart {
     pub title: String,
     pub note: String,
     pub legend: Vec<(Hue, String)>,
@@ -33,10 +27,11 @@ pub(super) struct Chart {
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub(super) type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 type Axes<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+pub(super) type Mesh<'a, 'm, 'b> = MeshStyle<'a, 'm, RangedCoordf64, RangedCoordf64, SVGBackend<'b>>;
 
 pub(super) const HOUR: i64 = 3_600 * SECOND;
 /// Widths in pixels.
-pub(super) const WIDE: u32 = 960;
+const WIDE: u32 = 960;
 const NARROW: u32 = 400;
 /// Height of a chart with axes, pixels.
 pub(super) const HEIGHT: u32 = 250;
@@ -88,8 +83,14 @@ pub(super) fn day(figures: &Figures) -> Range<f64> {
     hours(first)..hours(last.clamp(first + HOUR, first + DAY))
 }
 
+/// The hours of the day, begun ones whole.
+pub(super) fn whole_hours(figures: &Figures) -> Range<f64> {
+    let day = day(figures);
+    day.start.floor()..day.end.ceil()
+}
+
 /// `09:30`
-pub(super) fn clock(hours: f64) -> String {
+fn clock(hours: f64) -> String {
     let minutes = (hours * 60.0).round() as i64;
     format!("{:02}:{:02}", minutes.div_euclid(60).rem_euclid(24), minutes.rem_euclid(60))
 }
@@ -108,32 +109,35 @@ pub(super) fn short(number: f64) -> String {
     }
 }
 
+/// Lines and labels that all charts have alike: the clock across, as often as there is room.
+pub(super) fn grid(mesh: &mut Mesh<'_, '_, '_>, area: &Area<'_>) {
+    let is_wide = area.dim_in_pixel().0 >= WIDE;
+    mesh.light_line_style(TRANSPARENT)
+        .bold_line_style(Hue::Grid.paint())
+        .axis_style(Hue::Grid.paint())
+        .x_labels(if is_wide { 14 } else { 5 })
+        .x_label_formatter(&|hours| clock(*hours))
+        .label_style(text_style(Hue::Muted));
+}
+
+/// Hours across, and up to `most` upwards with labels of its own.
 pub(super) fn axes<'a, 'b>(
     area: &'a Area<'b>,
     x: Range<f64>,
     most: f64,
     label: fn(f64) -> String,
 ) -> Result<Axes<'a, 'b>, DrawingAreaErrorKind<std::io::Error>> {
-    let wide = area.dim_in_pixel().0 >= WIDE;
     let mut chart = ChartBuilder::on(area)
         .margin_top(8)
         .margin_right(14)
         .x_label_area_size(26)
         .y_label_area_size(46)
         .build_cartesian_2d(x, 0.0..most.max(1.0) * 1.05)?;
-    let style = text_style(Hue::Muted);
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(Hue::Grid.paint())
-        .axis_style(Hue::Grid.paint())
-        .x_labels(if wide { 14 } else { 5 })
-        .y_labels(5)
-        .x_label_formatter(&|hours| clock(*hours))
-        .y_label_formatter(&|number| label(*number))
-        .label_style(style)
-        .draw()?;
+    let label = |number: &f64| label(*number);
+    let mut mesh = chart.configure_mesh();
+    grid(&mut mesh, area);
+    mesh.disable_x_mesh().y_labels(5).y_label_formatter(&label).draw()?;
+    drop(mesh);
     Ok(chart)
 }
 

@@ -1,26 +1,20 @@
-//! The chart of gaps: a lane for each connection, a bar for each gap.
-
-#![allow(
-    clippy::float_arithmetic,
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "pixels: nothing of it goes back to data"
-)]
+//! The chart of gaps: a lane for each reason and broker, a bar for each gap.
 
 use std::ops::Range;
 
 use plotters::prelude::*;
 use store::report::DayGap;
 
-use super::canvas::{Chart, WIDE, clock, day, draw, hours, text_style};
-use super::figures::Figures;
-use super::paint::Hue;
+use super::canvas::{Chart, day, draw, grid, hours, text_style};
+use crate::report::figures::Figures;
+use crate::report::paint::Hue;
 
 /// Lanes in the chart: more cannot be read.
 const MOST_LANES: usize = 12;
 /// A gap is at least so wide, pixels: shorter ones are to be seen, too.
 const LEAST_WIDTH: f64 = 3.0;
 
+/// Gaps of one reason and broker, drawn on one line.
 struct Lane {
     name: String,
     bars: Vec<(f64, f64, bool)>,
@@ -82,17 +76,10 @@ pub(super) fn gaps(figures: &Figures) -> anyhow::Result<Option<Chart>> {
             .margin_right(24)
             .x_label_area_size(26)
             .build_cartesian_2d(day.clone(), 0.0..rows as f64)?;
-        let style = text_style(Hue::Muted);
-        chart
-            .configure_mesh()
-            .disable_y_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(Hue::Grid.paint())
-            .axis_style(Hue::Grid.paint())
-            .x_labels(if width >= WIDE { 14 } else { 5 })
-            .x_label_formatter(&|hours| clock(*hours))
-            .label_style(style)
-            .draw()?;
+        let mut mesh = chart.configure_mesh();
+        grid(&mut mesh, area);
+        mesh.disable_y_mesh().draw()?;
+        drop(mesh);
         let least = (day.end - day.start) * LEAST_WIDTH / f64::from(width);
         for (row, lane) in lanes.iter().enumerate() {
             let floor = (rows - row - 1) as f64;
